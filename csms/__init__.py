@@ -1,0 +1,1 @@
+"""Composition root: settings, URLs, ASGI, Celery, system checks, the dashboard. No domain logic."""

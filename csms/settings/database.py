@@ -1,0 +1,36 @@
+"""One PostgreSQL database, three logins (DESIGN §5): app (row-level security), system, owner."""
+
+from typing import Any
+
+import dj_database_url
+
+from csms.settings.runtime import env_int, runtime
+
+
+def _alias(url: str, *, pool: bool) -> dict[str, Any]:
+    config: dict[str, Any] = dict(dj_database_url.parse(url or "postgresql://unset@127.0.0.1:1/unset"))
+    config["ENGINE"] = "django.db.backends.postgresql"
+    config["ATOMIC_REQUESTS"] = False
+    options = config.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    # A server-side cursor outlives a transaction-pooling proxy's lease on the connection.
+    config["DISABLE_SERVER_SIDE_CURSORS"] = True
+    if pool:
+        # Threads of one process share these; the gateway's executor is sized to match.
+        options["pool"] = {
+            "min_size": 0,
+            "max_size": env_int("CSMS_DB_POOL_SIZE", 8),
+            "timeout": 10,
+            "max_idle": 300,
+        }
+    return config
+
+
+def databases(*, pool: bool) -> dict[str, dict[str, Any]]:
+    """Django's DATABASES: `default` (app role), `system`, and `owner` for migrations."""
+    app_url = runtime("database_url")
+    return {
+        "default": _alias(app_url, pool=pool),
+        "system": _alias(runtime("database_system_url") or app_url, pool=pool),
+        "owner": _alias(runtime("database_owner_url") or app_url, pool=False),
+    }
