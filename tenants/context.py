@@ -1,0 +1,81 @@
+"""The scope of database work: one tenant, or the whole system.
+
+`tenant_transaction(tenant_id)` opens a transaction whose rows are those of one tenant; the database
+itself filters them (row-level security on `csms.tenant_id`, set LOCAL so that a pooled connection
+can't carry it on). `system_transaction()` opens one under the system role, for sign-in, sweeps and
+ingest. Inside either, plain ORM calls go to the right connection (`tenants.router`).
+Outside any scope, tenant-owned tables show no rows.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from django.db import connections, transaction
+
+APP_ALIAS = "default"
+SYSTEM_ALIAS = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where queries go: the database alias, and the tenant (None: the whole system)."""
+
+    alias: str
+    tenant_id: int | None
+
+
+_scope: ContextVar[Scope | None] = ContextVar("csms_scope", default=None)
+
+
+class ScopeError(RuntimeError):
+    """A scope was opened inside one that it must not be opened in."""
+
+
+def current_scope() -> Scope | None:
+    """The innermost open scope of this thread or task."""
+    return _scope.get()
+
+
+def current_tenant_id() -> int:
+    """The tenant of the open scope; ScopeError where there is none."""
+    scope = _scope.get()
+    if scope is None or scope.tenant_id is None:
+        raise ScopeError("no tenant scope is open: use tenant_transaction(tenant_id)")
+    return scope.tenant_id
+
+
+@contextmanager
+def tenant_transaction(tenant_id: int) -> Iterator[None]:
+    """A transaction in which exactly the rows of `tenant_id` exist. Nests within itself (a savepoint)."""
+    outer = _scope.get()
+    if outer is not None and outer.alias == APP_ALIAS and outer.tenant_id != tenant_id:
+        raise ScopeError(f"tenant {tenant_id} asked for inside a transaction of tenant {outer.tenant_id}")
+    token = _scope.set(Scope(APP_ALIAS, tenant_id))
+    try:
+        with transaction.atomic(using=APP_ALIAS):
+            if outer is None or outer.alias != APP_ALIAS:
+                with connections[APP_ALIAS].cursor() as cursor:
+                    cursor.execute("SELECT set_config('csms.tenant_id', %s, true)", [str(tenant_id)])
+            yield
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def system_transaction() -> Iterator[None]:
+    """A transaction over all tenants, under the system role's few grants."""
+    token = _scope.set(Scope(SYSTEM_ALIAS, None))
+    try:
+        with transaction.atomic(using=SYSTEM_ALIAS):
+            yield
+    finally:
+        _scope.reset(token)
+
+
+def on_commit(act: Callable[[], object]) -> None:
+    """Run `act` once the scope's transaction has committed; an error there must not undo what is stored."""
+    scope = _scope.get()
+    alias = scope.alias if scope else APP_ALIAS
+    transaction.on_commit(lambda: act() and None, using=alias, robust=True)

@@ -1,0 +1,62 @@
+"""Events for the outside world and for higher apps. Written where the change is written."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from tenants.context import current_tenant_id, on_commit
+from tenants.models import OutboxEvent, Tenant
+
+Receiver = Callable[[Any], None]
+_receivers: dict[type["Event"], list[Receiver]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened. Subclasses add fields; `event_type` is the public name (`session.started`)."""
+
+    event_type: ClassVar[str]
+    charge_point: str = ""
+    at: datetime
+
+    def data(self) -> dict[str, Any]:
+        """The payload that clients see: all own fields, camelCase, times in RFC 3339."""
+        own = {field.name for field in fields(self)} - {"charge_point", "at"}
+        return {_camel(name): _plain(value) for name, value in asdict(self).items() if name in own}
+
+
+def publish(event: Event) -> None:
+    """Store the event in the open transaction; run its in-process receivers once that has committed."""
+    tenant_id = current_tenant_id()
+    if Tenant.objects.filter(pk=tenant_id, queue_enabled=True).exists():
+        OutboxEvent.objects.create(
+            tenant_id=tenant_id,
+            event_type=event.event_type,
+            at=event.at,
+            charge_point=event.charge_point,
+            data=event.data(),
+        )
+    for receiver in _receivers.get(type(event), []):
+        on_commit(lambda receiver=receiver: receiver(event))  # type: ignore[misc]
+
+
+def receives(event_class: type[Event]) -> Callable[[Receiver], Receiver]:
+    """Decorator for `receivers.py` of a higher app: run after the commit, in the same process."""
+
+    def register(receiver: Receiver) -> Receiver:
+        _receivers.setdefault(event_class, []).append(receiver)
+        return receiver
+
+    return register
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.title() for word in rest)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value if value is None or isinstance(value, bool | int | float | str | list | dict) else str(value)

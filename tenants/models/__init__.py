@@ -1,0 +1,21 @@
+"""Models of the tenants app."""
+
+from tenants.models.api_key import ApiKey
+from tenants.models.audit import AuditEntry
+from tenants.models.base import TenantOwned
+from tenants.models.idempotency import IdempotentAnswer
+from tenants.models.outbox import OutboxEvent
+from tenants.models.people import Membership, Role, User
+from tenants.models.tenant import Tenant
+
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "IdempotentAnswer",
+    "Membership",
+    "OutboxEvent",
+    "Role",
+    "Tenant",
+    "TenantOwned",
+    "User",
+]

@@ -1,0 +1,62 @@
+"""Tenant: one operator of charge points, walled off from all others."""
+
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Tenant(models.Model):
+    """A company that runs charge points on this system."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        SUSPENDED = "suspended", _("Suspended")
+
+    class UnknownChargePoints(models.TextChoices):
+        REJECT = "reject", _("Reject")
+        PENDING = "pending", _("Wait for an operator")
+        ACCEPT = "accept", _("Accept")
+
+    class UnknownIdTags(models.TextChoices):
+        REJECT = "reject", _("Reject")
+        ACCEPT = "accept", _("Accept")
+
+    slug = models.CharField(
+        max_length=32,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*\Z", _("Lower-case letters, digits and hyphens."))],
+        help_text=_("Short name in URLs and in charge point addresses."),
+    )
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    timezone = models.CharField(max_length=64, default="UTC")
+    currency = models.CharField(max_length=3, default="EUR")
+    heartbeat_interval = models.PositiveIntegerField(
+        default=300, validators=[MinValueValidator(1)], help_text=_("Seconds between heartbeats.")
+    )
+    unknown_charge_points = models.CharField(
+        max_length=8, choices=UnknownChargePoints.choices, default=UnknownChargePoints.REJECT
+    )
+    unknown_id_tags = models.CharField(max_length=8, choices=UnknownIdTags.choices, default=UnknownIdTags.REJECT)
+    allow_unauthenticated = models.BooleanField(
+        default=False, help_text=_("Allow security profile 0: charge points without a password.")
+    )
+    max_charge_points = models.PositiveIntegerField(null=True, blank=True, help_text=_("Empty: no limit."))
+    api_rate_limit = models.PositiveIntegerField(default=600, help_text=_("API requests per minute."))
+    queue_enabled = models.BooleanField(default=True, help_text=_("Queue events for webhooks and MQTT."))
+    mqtt_topic_prefix = models.CharField(max_length=64, default="ocpp", blank=True)
+    message_log_enabled = models.BooleanField(default=True, help_text=_("Keep the raw OCPP messages."))
+    message_log_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Days to keep raw OCPP messages; empty: as the system is set.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE
