@@ -1,0 +1,14 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class ChargePointsConfig(AppConfig):
+    name = "chargepoints"
+    verbose_name = "Charge points"
+
+    def ready(self) -> None:
+        return
+        from chargepoints.protocol.registry import autodiscover
+
+        autodiscover()

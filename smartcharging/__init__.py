@@ -1,0 +1,1 @@
+"""How fast: charging profiles, the composite schedule, circuits."""
