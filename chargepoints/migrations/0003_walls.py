@@ -5,7 +5,7 @@ from typing import Any
 from django.db import migrations
 
 from tenants.partitions import register_sql
-from tenants.rls import grant, policy_sql, ProtectTable
+from tenants.rls import ProtectTable, grant, policy_sql
 
 MESSAGE_TABLE = "chargepoints_message"
 CREATE_MESSAGES = """
@@ -42,7 +42,7 @@ def wall_off_messages(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("chargepoints", "0001_initial"), ("tenants", "0002_walls")]
+    dependencies = [("chargepoints", "0002_initial"), ("tenants", "0002_walls")]
 
     operations = [
         migrations.RunSQL(CREATE_SEQUENCE, "DROP SEQUENCE chargepoints_ocpp_transaction_id"),
@@ -59,4 +59,5 @@ class Migration(migrations.Migration):
         ProtectTable("UnmatchedStop"),
         ProtectTable("StationConnection"),
         ProtectTable("SignInAttempt"),
+        ProtectTable("ConfigurationKey"),
     ]

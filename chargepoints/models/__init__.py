@@ -2,6 +2,7 @@
 
 from chargepoints.models.charge_point import ChargePoint, Registration, SecurityProfile
 from chargepoints.models.command import Command, CommandState
+from chargepoints.models.configuration import ConfigurationKey
 from chargepoints.models.connection import Gateway, StationConnection
 from chargepoints.models.connector import Connector, ConnectorStatus, Evse, StatusChange
 from chargepoints.models.id_tag import IdTag
@@ -14,6 +15,7 @@ __all__ = [
     "ChargePoint",
     "Command",
     "CommandState",
+    "ConfigurationKey",
     "Connector",
     "ConnectorStatus",
     "Evse",

@@ -49,6 +49,9 @@ class Tenant(models.Model):
     message_log_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("Days to keep raw OCPP messages; empty: as the system is set.")
     )
+    desired_configuration = models.JSONField(
+        default=dict, blank=True, help_text=_("Configuration keys that its stations are set to, with their values.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
