@@ -8,7 +8,6 @@ class ChargePointsConfig(AppConfig):
     verbose_name = "Charge points"
 
     def ready(self) -> None:
-        return
         from chargepoints.protocol.registry import autodiscover
 
         autodiscover()

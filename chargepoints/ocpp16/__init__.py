@@ -1,0 +1,8 @@
+"""OCPP 1.6: translate, call a service, translate back. One small file per group of actions.
+
+Importing the package registers the handlers.
+"""
+
+from chargepoints.ocpp16 import authorize, boot, configuration, data_transfer, heartbeat, status, transactions
+
+__all__ = ["authorize", "boot", "configuration", "data_transfer", "heartbeat", "status", "transactions"]

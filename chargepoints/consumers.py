@@ -1,0 +1,347 @@
+"""ChargePointConsumer: the websocket of one charge point (OCPP.md "Connection" and "Framing").
+
+It carries frames between the socket and the protocol code; what messages mean is decided elsewhere.
+"""
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+
+from chargepoints.context import StationContext
+from chargepoints.gateway.handshake import choose_subprotocol, read_credentials
+from chargepoints.gateway.message_log import LONGEST, mask
+from chargepoints.gateway.outbox import CommandOutbox
+from chargepoints.gateway.runtime import GatewayRuntime, get_gateway
+from chargepoints.metrics import BAD_FRAMES, HANDLER_SECONDS, MESSAGES, SIGN_INS_REFUSED
+from chargepoints.models.message_log import LoggedMessage
+from chargepoints.protocol.answers import REPEATABLE, digest
+from chargepoints.protocol.dispatcher import answer, run_after
+from chargepoints.protocol.errors import spell
+from chargepoints.protocol.framing import BadFrame, Call, CallError, CallResult, decode, encode_error
+from chargepoints.protocol.limits import FrameRate
+from chargepoints.selectors import find_transaction_id
+from chargepoints.services.connections import Claim, claim_connection, fail_sent_commands, release_connection
+from chargepoints.services.identity import parse_path
+from chargepoints.services.sign_in import SignedIn, SignInRefused, sign_in
+
+log = structlog.get_logger(__name__)
+
+Kind = LoggedMessage.Kind
+# Calls that wait for their turn; past this the socket isn't read on (TCP pushes back).
+WAITING_CALLS = 32
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, POLICY, TOO_BIG = 1000, 1001, 1002, 1003, 1008, 1009
+
+
+class ChargePointConsumer(AsyncConsumer):
+    """One socket. Calls are handled one after the other, answers to our calls at once."""
+
+    # No subscription per socket: the process has one ear (gateway.runtime).
+    channel_layer_alias = "none"
+
+    gateway: GatewayRuntime
+    claim: Claim
+    context: StationContext
+    outbox: CommandOutbox
+
+    def __init__(self) -> None:
+        self._connected = False
+        self._closing = False
+        self._calls: deque[tuple[Call, str, datetime]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._drained: asyncio.Event | None = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Straight to the method: Channels' own would hop to a thread for every frame (DESIGN §6)."""
+        kind = message["type"]
+        if kind == "websocket.receive":
+            await self._received(message)
+        elif kind == "websocket.connect":
+            await self._connect()
+        elif kind == "websocket.disconnect":
+            await self._disconnected(message)
+
+    # --- connect ---
+
+    async def _connect(self) -> None:
+        address = parse_path((self.scope.get("raw_path") or self.scope["path"].encode()).decode("latin-1"))
+        if address is None:
+            await self._refuse(404, "no such path")
+            return
+        credentials = read_credentials(self.scope)
+        try:
+            async with asyncio.timeout(20):
+                self.gateway = await get_gateway()
+                signed_in = await self.gateway.threads.run(sign_in, address, credentials)
+        except SignInRefused as refused:
+            await self._refuse(refused.status, refused.reason)
+            return
+        except (DatabaseError, InterfaceError, TimeoutError, OSError) as error:
+            log.warning("sign-in impossible", identity=address.identity, error=str(error)[:200])
+            await self._refuse(503, "try again later")
+            return
+        subprotocol, version = choose_subprotocol(self.scope.get("subprotocols", []))
+        if version is None:
+            await self.send({"type": "websocket.accept", "subprotocol": None})
+            await self._close(PROTOCOL_ERROR, "no OCPP version in common")
+            return
+        await self._enter(signed_in, version, credentials.remote_address)
+        if not self._closing:
+            await self.send({"type": "websocket.accept", "subprotocol": subprotocol})
+            self.outbox.look_for_commands()
+
+    async def _enter(self, signed_in: SignedIn, version: str, remote_address: str) -> None:
+        """Take the charge point's place, closing the socket that held it."""
+        now = datetime.now(UTC)
+        self.claim = Claim(
+            signed_in.tenant_id,
+            signed_in.charge_point_id,
+            signed_in.identity,
+            uuid.uuid4(),
+            self.gateway.id,
+            remote_address,
+            version,
+            now,
+        )
+        self.context = StationContext(
+            tenant_id=signed_in.tenant_id,
+            tenant_slug=signed_in.tenant_slug,
+            charge_point_id=signed_in.charge_point_id,
+            identity=signed_in.identity,
+            version=version,
+            lenient=not signed_in.strict,
+            accepted=signed_in.accepted,
+            connection_id=self.claim.connection_id,
+            look_up_transaction=self._look_up_transaction,
+        )
+        self.outbox = CommandOutbox(self.context, self.gateway.id, self.gateway.threads, self._send_call)
+        self.last_message_at, self._log_messages = now, signed_in.log_messages
+        self._rate = FrameRate(settings.GATEWAY_FRAMES_PER_SECOND, settings.GATEWAY_FRAME_BURST, time.monotonic())
+        try:
+            superseded = await self.gateway.threads.run(claim_connection, self.claim)
+        except (DatabaseError, InterfaceError, OSError) as error:
+            log.warning("presence not entered", identity=signed_in.identity, error=str(error)[:200])
+            await self._refuse(503, "try again later")
+            return
+        self._connected = True
+        self.gateway.add(self)
+        if superseded is not None:
+            await self.gateway.close_connection(superseded.connection_id, superseded.channel)
+
+    async def _look_up_transaction(self, protocol_id: str) -> int | None:
+        return await self.gateway.threads.run(
+            find_transaction_id, self.context.tenant_id, self.context.charge_point_id, protocol_id
+        )
+
+    async def _refuse(self, status: int, reason: str) -> None:
+        """No upgrade: an HTTP answer where the server can give one, else its default (403)."""
+        self._closing = True
+        SIGN_INS_REFUSED.labels(status).inc()
+        if "websocket.http.response" not in self.scope.get("extensions", {}):
+            await self.send({"type": "websocket.close", "code": POLICY})
+            return
+        headers = [(b"content-type", b"text/plain; charset=utf-8")]
+        if status == 401:
+            headers.append((b"www-authenticate", b'Basic realm="OCPP"'))
+        if status == 503:
+            headers.append((b"retry-after", b"10"))
+        await self.send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "websocket.http.response.body", "body": reason.encode()})
+
+    # --- frames ---
+
+    async def _received(self, message: dict[str, Any]) -> None:
+        if self._closing or not self._connected:
+            return
+        text = message.get("text")
+        if text is None:
+            await self._close(UNSUPPORTED, "OCPP-J is text")
+            return
+        if not self._rate.allow(time.monotonic()):
+            await self._close(POLICY, "too many messages")
+            return
+        # A character is at most four bytes; only a text in between must be measured.
+        if len(text) * 4 > settings.GATEWAY_MAX_FRAME_BYTES and len(text.encode()) > settings.GATEWAY_MAX_FRAME_BYTES:
+            await self._close(TOO_BIG, "frame too big")
+            return
+        now = datetime.now(UTC)
+        self.last_message_at = now
+        self.gateway.touch(self)
+        if not text.strip():
+            return
+        try:
+            frame = decode(text)
+        except BadFrame as bad:
+            await self._answer_bad_frame(bad, text, now)
+            return
+        if isinstance(frame, Call):
+            await self._take_call(frame, text, now)
+        else:
+            self._take_answer(frame, text, now)
+
+    async def _take_call(self, call: Call, text: str, now: datetime) -> None:
+        self._calls.append((call, text, now))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        elif len(self._calls) >= WAITING_CALLS:
+            self._drained = asyncio.Event()
+            await self._drained.wait()
+
+    def _take_answer(self, frame: CallResult | CallError, text: str, now: datetime) -> None:
+        kind = Kind.RESULT if isinstance(frame, CallResult) else Kind.ERROR
+        code = frame.code if isinstance(frame, CallError) else ""
+        self._log(now, "in", kind, frame.message_id, self.outbox.action_of(frame.message_id), text, code, "")
+        self.outbox.answered(frame)
+
+    async def _work(self) -> None:
+        """Handle waiting calls in order, then end: an idle socket has no task."""
+        while self._calls:
+            call, text, now = self._calls.popleft()
+            await self._handle(call, text, now)
+            if self._drained is not None and len(self._calls) < WAITING_CALLS // 2:
+                self._drained.set()
+                self._drained = None
+
+    async def _handle(self, call: Call, text: str, now: datetime) -> None:
+        context, started = self.context, time.perf_counter()
+        context.received_at = now
+        repeatable = call.action in REPEATABLE
+        call_digest = "" if repeatable else digest(text)
+        stored = (
+            None
+            if repeatable
+            else self.gateway.answers.find(context.charge_point_id, call, call_digest, time.monotonic())
+        )
+        if stored is not None:
+            self._log(now, "in", Kind.CALL, call.message_id, call.action, text, "", "sent again: answered as before")
+            await self._send_text(stored)
+            self._log_answer(stored, call, "")
+            return
+        outcome = await answer(call, context, self.gateway.threads.run)
+        # Logged with what was mended; the line carries the time of receipt.
+        self._log(now, "in", Kind.CALL, call.message_id, call.action, text, "", "; ".join(outcome.violations))
+        if outcome.reply is not None and not repeatable:
+            self.gateway.answers.keep(context.charge_point_id, call, call_digest, outcome.text, time.monotonic())
+        await self._send_text(outcome.text)
+        self._log_answer(outcome.text, call, outcome.error_code)
+        known = outcome.reply is not None or outcome.error_code not in {"NotImplemented", "NotSupported"}
+        label = call.action if known else "unknown"
+        MESSAGES.labels(label, outcome.error_code or "ok").inc()
+        HANDLER_SECONDS.labels(label).observe(time.perf_counter() - started)
+        if outcome.after:
+            await run_after(outcome, context, self.gateway.threads.run)
+
+    async def _answer_bad_frame(self, bad: BadFrame, text: str, now: datetime) -> None:
+        BAD_FRAMES.inc()
+        code = spell(bad.code, self.context.version)
+        message_id = bad.message_id or ""
+        self._log(now, "in", Kind.MALFORMED, message_id, "", text, code, bad.description)
+        if bad.message_id is not None and bad.answerable:
+            reply = encode_error(bad.message_id, code, bad.description, {})
+            await self._send_text(reply)
+            self._log(datetime.now(UTC), "out", Kind.ERROR, message_id, "", reply, code, "")
+
+    # --- sending ---
+
+    async def _send_call(self, text: str, message_id: str, action: str) -> None:
+        self._log(datetime.now(UTC), "out", Kind.CALL, message_id, action, text, "", "")
+        await self._send_text(text)
+
+    async def _send_text(self, text: str) -> None:
+        if self._closing:
+            return
+        try:
+            await self.send({"type": "websocket.send", "text": text})
+        except (RuntimeError, OSError) as error:
+            # The station hung up between its message and our answer; it will send again.
+            log.info("answer not sent", identity=self.context.identity, error=str(error)[:100])
+
+    def _log_answer(self, text: str, call: Call, error_code: str) -> None:
+        kind = Kind.ERROR if error_code else Kind.RESULT
+        self._log(datetime.now(UTC), "out", kind, call.message_id, call.action, text, error_code, "")
+
+    def _log(
+        self, at: datetime, direction: str, kind: int, message_id: str, action: str, text: str, code: str, note: str
+    ) -> None:
+        if not self._log_messages:
+            return
+        context = self.context
+        payload = mask(text)[:LONGEST].replace("\0", "")
+        self.gateway.message_log.add(
+            (
+                at,
+                context.tenant_id,
+                context.charge_point_id,
+                context.connection_id,
+                direction,
+                int(kind),
+                message_id[:64].replace("\0", ""),
+                action[:50].replace("\0", ""),
+                payload,
+                code[:50],
+                note[:500].replace("\0", ""),
+            )
+        )
+
+    # --- the end ---
+
+    def look_for_commands(self) -> None:
+        """A command may wait for this station."""
+        self.outbox.look_for_commands()
+
+    async def close_superseded(self) -> None:
+        """The station has come back over another socket."""
+        log.info("superseded by a newer socket", identity=self.claim.identity)
+        await self._close(POLICY, "connected again elsewhere")
+
+    async def _close(self, code: int, reason: str) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        try:
+            await self.send({"type": "websocket.close", "code": code, "reason": reason})
+        except (RuntimeError, OSError):
+            log.debug("already closed")
+
+    async def _disconnected(self, message: dict[str, Any]) -> None:
+        self._closing = True
+        if self._connected:
+            self.gateway.remove(self)
+            self.outbox.close()
+            await self._settle()
+            await self._leave(message.get("code"))
+        raise StopConsumer
+
+    async def _settle(self) -> None:
+        """What the station sent before it went still counts: handle it."""
+        if self._drained is not None:
+            self._drained.set()
+        if self._worker is not None:
+            await asyncio.gather(self._worker, return_exceptions=True)
+
+    async def _leave(self, code: int | None) -> None:
+        now, claim = datetime.now(UTC), self.claim
+        try:
+            await self.gateway.threads.run(
+                fail_sent_commands, tenant_id=claim.tenant_id, connection_id=claim.connection_id, at=now
+            )
+            await self.gateway.threads.run(
+                release_connection,
+                tenant_id=claim.tenant_id,
+                charge_point_id=claim.charge_point_id,
+                identity=claim.identity,
+                connection_id=claim.connection_id,
+                at=now,
+                reason=f"closed ({code})" if code else "closed",
+            )
+        except Exception as error:
+            # The row stays until the gateway compares or its lease ends; presence heals either way.
+            log.warning("presence not given up", identity=claim.identity, error=str(error)[:200])

@@ -1,0 +1,41 @@
+"""What a handler knows of the station whose message it handles."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+
+@dataclass(slots=True)
+class StationContext:
+    """One per socket; `received_at` is set for each message. `transactions` caches protocol id -> our id."""
+
+    tenant_id: int
+    tenant_slug: str
+    charge_point_id: int
+    identity: str
+    version: str
+    lenient: bool
+    accepted: bool
+    connection_id: UUID
+    look_up_transaction: Callable[[str], Awaitable[int | None]]
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    transactions: dict[str, int | None] = field(default_factory=dict)
+
+    async def transaction_of(self, protocol_id: int | str | None) -> int | None:
+        """Our id of this station's transaction; None for absent, 0, -1, unknown, or another station's."""
+        if protocol_id in (None, 0, -1, ""):
+            return None
+        key = str(protocol_id)
+        known = self.transactions.get(key)
+        if known is None:
+            known = await self.look_up_transaction(key)
+            if known is not None:
+                self.remember_transaction(key, known)
+        return known
+
+    def remember_transaction(self, protocol_id: str, transaction_id: int) -> None:
+        """Bounded: a station has a few running sessions, not thousands."""
+        if len(self.transactions) >= 64:
+            self.transactions.pop(next(iter(self.transactions)))
+        self.transactions[protocol_id] = transaction_id

@@ -1,0 +1,172 @@
+"""Our calls over one socket: take from the queue, send one, match the answer, end in a defined state."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from chargepoints.context import StationContext
+from chargepoints.gateway.threads import DatabaseThreads
+from chargepoints.metrics import COMMANDS
+from chargepoints.models import CommandState
+from chargepoints.protocol.errors import OcppError
+from chargepoints.protocol.framing import CallError, CallResult, encode_call
+from chargepoints.protocol.pending import OutgoingCall, PendingCalls
+from chargepoints.protocol.registry import registry
+from chargepoints.protocol.validation import validate_reply
+from chargepoints.services.commands import claim_for_sending, finish_command, queued_commands, state_of_reply
+
+log = structlog.get_logger(__name__)
+
+Send = Callable[[str, str, str], Awaitable[None]]
+
+
+class CommandOutbox:
+    """The sending side of a socket. Inbound calls share no lock with it."""
+
+    def __init__(self, context: StationContext, gateway_id: UUID, threads: DatabaseThreads, send: Send) -> None:
+        self._context, self._gateway_id, self._threads, self._send = context, gateway_id, threads, send
+        self._pending = PendingCalls()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking = False
+        self._look_again = False
+        self._closed = False
+
+    def look_for_commands(self) -> None:
+        """Something may wait in the table; many hints at once cost one look."""
+        if self._closed:
+            return
+        if self._looking:
+            self._look_again = True
+            return
+        self._looking = True
+        self._spawn(self._look())
+
+    def action_of(self, message_id: str) -> str:
+        """The action that an answer with this id belongs to ("" if none is awaited)."""
+        outstanding = self._pending.outstanding
+        return outstanding.action if outstanding is not None and outstanding.message_id == message_id else ""
+
+    def answered(self, frame: CallResult | CallError) -> None:
+        """A CALLRESULT or CALLERROR came in. One that nobody asked for is logged, never fatal."""
+        call = self._pending.settle(frame.message_id)
+        if call is None:
+            log.info("answer that nobody waits for", message_id=frame.message_id[:64])
+            self._spawn(self._note_late(frame))
+            return
+        self._stop_timer()
+        self._spawn(self._finish(call, frame))
+
+    def close(self) -> None:
+        """The socket is gone; what was sent is failed by the caller, what was queued stays in the table."""
+        self._closed = True
+        self._stop_timer()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # The row keeps its state; the sweep ends it, or the next beat finds it again.
+            log.warning("command step failed", error=str(task.exception())[:200])
+
+    async def _look(self) -> None:
+        try:
+            while True:
+                self._look_again = False
+                context = self._context
+                rows = await self._threads.run(queued_commands, context.tenant_id, context.charge_point_id)
+                for row in rows:
+                    self._pending.offer(
+                        OutgoingCall(str(row.pk), row.action, row.payload, float(row.timeout_s), row.priority)
+                    )
+                await self._send_next()
+                if not self._look_again:
+                    return
+        finally:
+            self._looking = False
+
+    async def _send_next(self) -> None:
+        while not self._closed and (call := self._pending.take_next()) is not None:
+            claimed = await self._threads.run(
+                claim_for_sending,
+                tenant_id=self._context.tenant_id,
+                command_id=UUID(call.message_id),
+                gateway_id=self._gateway_id,
+                connection_id=self._context.connection_id,
+            )
+            if not claimed:
+                # Cancelled, expired, or taken by the gateway that the station moved to.
+                self._pending.settle(call.message_id)
+                continue
+            if self._closed:
+                return
+            self._timer = asyncio.get_running_loop().call_later(call.timeout_s, self._give_up, call)
+            await self._send(encode_call(call.message_id, call.action, call.payload), call.message_id, call.action)
+            return
+
+    def _give_up(self, call: OutgoingCall) -> None:
+        if self._pending.settle(call.message_id) is not None:
+            self._spawn(self._end(call, CommandState.TIMED_OUT, "", f"No answer within {call.timeout_s:.0f} s."))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _finish(self, call: OutgoingCall, frame: CallResult | CallError) -> None:
+        if isinstance(frame, CallError):
+            await self._end(call, CommandState.FAILED, frame.code, frame.description)
+            return
+        try:
+            reply = validate_reply(self._context.version, call.action, frame.payload, lenient=self._context.lenient)
+        except OcppError as error:
+            await self._end(call, CommandState.FAILED, error.code, error.description, reply=frame.payload)
+            return
+        await self._end(call, state_of_reply(reply.payload), "", "", reply=reply.payload)
+        for handler in registry.replies.get((self._context.version, call.action), ()):
+            await self._threads.run(handler, self._context, call.payload, reply.payload)
+
+    async def _end(
+        self,
+        call: OutgoingCall,
+        state: CommandState,
+        error_code: str,
+        error_description: str,
+        *,
+        reply: dict[str, object] | None = None,
+    ) -> None:
+        COMMANDS.labels(call.action, state).inc()
+        try:
+            await self._threads.run(
+                finish_command,
+                tenant_id=self._context.tenant_id,
+                command_id=UUID(call.message_id),
+                state=state,
+                reply=reply,
+                error_code=error_code,
+                error_description=error_description,
+            )
+        finally:
+            await self._send_next()
+
+    async def _note_late(self, frame: CallResult | CallError) -> None:
+        """An answer after the time-out is kept beside the command."""
+        try:
+            command_id = UUID(frame.message_id)
+        except ValueError:
+            return
+        reply = frame.payload if isinstance(frame, CallResult) else {"errorCode": frame.code}
+        await self._threads.run(
+            finish_command,
+            tenant_id=self._context.tenant_id,
+            command_id=command_id,
+            state=CommandState.TIMED_OUT,
+            reply=reply,
+        )

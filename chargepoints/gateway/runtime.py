@@ -1,0 +1,254 @@
+"""The gateway of this process: its sockets, its lease, and the ear on the channel layer.
+
+There is one channel per process, not per socket: a Redis restart then costs one subscription, an idle
+socket nothing, and a charge point can connect while Redis is away (commands arrive by the beat instead).
+"""
+
+import asyncio
+import os
+import socket as sockets
+import time
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from chargepoints.gateway.local import set_local_delivery
+from chargepoints.gateway.message_log import MessageLogWriter
+from chargepoints.gateway.threads import DatabaseThreads
+from chargepoints.metrics import SOCKETS
+from chargepoints.protocol.answers import RecentAnswers
+from chargepoints.services.commands import stations_with_queue
+from chargepoints.services.connections import (
+    Claim,
+    end_gateway,
+    held_connections,
+    reclaim,
+    renew_lease,
+    touch_connections,
+)
+
+log = structlog.get_logger(__name__)
+
+# Rows and sockets are compared every so many beats, and after any beat that failed.
+COMPARE_EVERY = 5
+
+
+class StationSocket(Protocol):
+    """What the gateway needs of a consumer."""
+
+    claim: Claim
+    last_message_at: datetime
+
+    async def close_superseded(self) -> None: ...
+
+    def look_for_commands(self) -> None: ...
+
+
+class GatewayRuntime:
+    """One per process that serves charge points."""
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4()
+        self.started_at = datetime.now(UTC)
+        self.threads = DatabaseThreads(settings.GATEWAY_THREADS, "station")
+        # The lease must not wait behind ten thousand sign-ins.
+        self._beat_thread = DatabaseThreads(1, "lease")
+        self.answers = RecentAnswers()
+        self.message_log = MessageLogWriter()
+        self._sockets: dict[uuid.UUID, StationSocket] = {}
+        self._by_charge_point: dict[int, uuid.UUID] = {}
+        self._touched: dict[uuid.UUID, datetime] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._channel = ""
+        self._beats = 0
+
+    async def start(self) -> None:
+        """Listen and begin to hold the lease; returns once the lease is entered (PostgreSQL is needed for that)."""
+        self._loop = asyncio.get_running_loop()
+        layer = get_channel_layer()
+        self._channel = f"gateway.{self.id.hex}!{uuid.uuid4().hex}" if layer is None else await self._new_channel()
+        self.message_log.start()
+        set_local_delivery(self._deliver_from_thread)
+        self._tasks = [
+            asyncio.create_task(self._listen(), name="gateway ear"),
+            asyncio.create_task(self._beat_for_ever(), name="gateway beat"),
+        ]
+        while True:
+            try:
+                await self._renew_lease()
+                return
+            except Exception as error:
+                log.warning("no lease yet", error=str(error)[:200])
+                await asyncio.sleep(1)
+
+    async def stop(self) -> None:
+        """After the sockets have closed: write out, say good-bye."""
+        set_local_delivery(None)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.message_log.close()
+        try:
+            async with asyncio.timeout(5):
+                await self._beat_thread.run(end_gateway, self.id)
+        except Exception as error:
+            log.warning("lease left to run out", error=str(error)[:200])
+        self.threads.close()
+        self._beat_thread.close()
+
+    def add(self, socket: StationSocket) -> None:
+        self._sockets[socket.claim.connection_id] = socket
+        self._by_charge_point[socket.claim.charge_point_id] = socket.claim.connection_id
+        SOCKETS.set(len(self._sockets))
+
+    def remove(self, socket: StationSocket) -> None:
+        """Keyed by connection: a newer socket of the same station stays."""
+        connection_id, charge_point_id = socket.claim.connection_id, socket.claim.charge_point_id
+        self._sockets.pop(connection_id, None)
+        self._touched.pop(connection_id, None)
+        if self._by_charge_point.get(charge_point_id) == connection_id:
+            del self._by_charge_point[charge_point_id]
+        SOCKETS.set(len(self._sockets))
+
+    def touch(self, socket: StationSocket) -> None:
+        self._touched[socket.claim.connection_id] = socket.last_message_at
+
+    async def close_connection(self, connection_id: uuid.UUID, channel: str) -> None:
+        """Close a superseded socket, here or in the process that listens on `channel`."""
+        own = self._sockets.get(connection_id)
+        if own is not None:
+            await own.close_superseded()
+            return
+        layer = get_channel_layer()
+        if layer is None:
+            return
+        try:
+            await layer.send(channel, {"type": "close", "connection_id": str(connection_id)})
+        except Exception as error:
+            # The other gateway finds out when it compares its rows with its sockets.
+            log.warning("older socket not told", error=str(error)[:200])
+
+    def _deliver_from_thread(self, charge_point_id: int) -> bool:
+        if charge_point_id not in self._by_charge_point:
+            return False
+        self._loop.call_soon_threadsafe(self._deliver, charge_point_id)
+        return True
+
+    def _deliver(self, charge_point_id: int) -> None:
+        connection_id = self._by_charge_point.get(charge_point_id)
+        if connection_id is not None:
+            self._sockets[connection_id].look_for_commands()
+
+    async def _new_channel(self) -> str:
+        layer = get_channel_layer()
+        assert layer is not None  # noqa: S101 (checked by the caller)
+        while True:
+            try:
+                channel: str = await layer.new_channel("gateway")
+                return channel
+            except Exception as error:
+                log.warning("channel layer away, commands come by the beat", error=str(error)[:200])
+                return ""
+
+    async def _listen(self) -> None:
+        """Hear what other processes send to this one. Outlives any outage of Redis."""
+        layer = get_channel_layer()
+        while layer is not None:
+            try:
+                if not self._channel:
+                    self._channel = await layer.new_channel("gateway")
+                while True:
+                    message = await layer.receive(self._channel)
+                    await self._heard(message)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.warning("channel layer lost", error=str(error)[:200])
+                await asyncio.sleep(1)
+
+    async def _heard(self, message: dict[str, object]) -> None:
+        if message.get("type") == "command":
+            self._deliver(int(str(message["charge_point_id"])))
+        elif message.get("type") == "close":
+            socket = self._sockets.get(uuid.UUID(str(message["connection_id"])))
+            if socket is not None:
+                await socket.close_superseded()
+
+    async def _renew_lease(self) -> None:
+        await self._beat_thread.run(
+            renew_lease,
+            gateway_id=self.id,
+            host=sockets.gethostname(),
+            pid=os.getpid(),
+            channel=self._channel,
+            started_at=self.started_at,
+        )
+
+    async def _beat_for_ever(self) -> None:
+        healthy = True
+        while True:
+            await asyncio.sleep(settings.GATEWAY_BEAT_SECONDS)
+            started = time.monotonic()
+            try:
+                await self._beat(compare=not healthy or self._beats % COMPARE_EVERY == 0)
+                healthy = True
+            except Exception as error:
+                healthy = False
+                log.warning("gateway beat failed", error=str(error)[:200], seconds=round(time.monotonic() - started, 1))
+            self._beats += 1
+
+    async def _beat(self, *, compare: bool) -> None:
+        await self._renew_lease()
+        touched, self._touched = self._touched, {}
+        await self._beat_thread.run(touch_connections, touched)
+        for charge_point_id in await self._beat_thread.run(stations_with_queue, self.id):
+            self._deliver(charge_point_id)
+        if compare:
+            await self._compare_rows()
+
+    async def _compare_rows(self) -> None:
+        """Mend what an outage left: sockets without a row enter again, superseded ones close."""
+        held = await self._beat_thread.run(held_connections, self.id)
+        missing = [
+            socket
+            for socket in list(self._sockets.values())
+            if held.get(socket.claim.charge_point_id) != socket.claim.connection_id
+        ]
+        await self._reclaim(missing)
+
+    async def _reclaim(self, missing: Iterable[StationSocket]) -> None:
+        for socket in missing:
+            if socket.claim.connection_id in self._sockets and not await self._beat_thread.run(reclaim, socket.claim):
+                await socket.close_superseded()
+
+
+_runtime: GatewayRuntime | None = None
+_starting: asyncio.Lock | None = None
+
+
+async def get_gateway() -> GatewayRuntime:
+    """This process's gateway, started on first use (daphne has no lifespan events)."""
+    global _runtime, _starting
+    if _runtime is not None:
+        return _runtime
+    if _starting is None:
+        _starting = asyncio.Lock()
+    async with _starting:
+        if _runtime is None:
+            runtime = GatewayRuntime()
+            await runtime.start()
+            _runtime = runtime
+    return _runtime
+
+
+async def stop_gateway() -> None:
+    """Stop this process's gateway, if it was started."""
+    global _runtime, _starting
+    runtime, _runtime, _starting = _runtime, None, None
+    if runtime is not None:
+        await runtime.stop()

@@ -1,0 +1,195 @@
+"""Commands to charge points (DESIGN §4): a row per attempt, told to the process that holds the socket after the commit.
+
+States only change by compare-and-set, so a command is sent at most once and ends exactly once.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.utils import timezone
+
+from chargepoints.events import CommandFinished
+from chargepoints.gateway.local import deliver_locally
+from chargepoints.models import ChargePoint, Command, CommandState, StationConnection
+from chargepoints.models.command import OPEN_STATES
+from chargepoints.protocol.validation import validate_call
+from tenants.context import on_commit, system_transaction, tenant_transaction
+from tenants.events import publish
+from tenants.services.audit import record
+
+log = structlog.get_logger(__name__)
+
+# A stop overtakes everything, housekeeping waits for people.
+PRIORITIES = {"RemoteStopTransaction": 1, "UnlockConnector": 2, "RemoteStartTransaction": 3, "GetConfiguration": 7}
+DEFAULT_PRIORITY = 5
+# How long a command without `expires_at` waits for a station that is just reconnecting.
+PATIENCE = timedelta(seconds=60)
+# Past its own time-out by this much, nobody is watching a sent command any more.
+GRACE = timedelta(seconds=10)
+GOOD_STATUSES = {None, "Accepted", "RebootRequired", "Scheduled", "Unlocked"}
+
+
+class StationOffline(Exception):
+    """The station isn't connected, and the command doesn't wait (`expires_at`)."""
+
+
+def send_command(
+    *,
+    charge_point: ChargePoint,
+    action: str,
+    payload: dict[str, Any],
+    requested_by: str,
+    origin: str,
+    timeout_s: int | None = None,
+    expires_at: datetime | None = None,
+) -> Command:
+    """Queue a call to the station. Raises OcppError for a payload that breaks the schema, StationOffline."""
+    validate_call(charge_point.ocpp_version or "1.6", action, payload, lenient=False)
+    with tenant_transaction(charge_point.tenant_id):
+        connection = (
+            StationConnection.objects.live().select_related("gateway").filter(charge_point=charge_point).first()
+        )
+        if connection is None and expires_at is None:
+            raise StationOffline(charge_point.identity)
+        command = Command.objects.create(
+            tenant_id=charge_point.tenant_id,
+            charge_point=charge_point,
+            action=action,
+            payload=payload,
+            priority=PRIORITIES.get(action, DEFAULT_PRIORITY),
+            timeout_s=timeout_s or settings.COMMAND_TIMEOUT_SECONDS,
+            requested_by=requested_by,
+            origin=origin,
+            expires_at=expires_at,
+        )
+        if origin != "system":
+            record(
+                actor=requested_by,
+                origin=origin,
+                action=action,
+                target=charge_point,
+                changes={"command": str(command.pk), "payload": payload},
+            )
+        if connection is not None:
+            channel = connection.gateway.channel
+            on_commit(lambda: _tell_gateway(channel, charge_point.pk))
+    return command
+
+
+def _tell_gateway(channel: str, charge_point_id: int) -> None:
+    """Best effort: a gateway that doesn't hear it finds the command at its next beat."""
+    if deliver_locally(charge_point_id):
+        return
+    layer = get_channel_layer()
+    try:
+        async_to_sync(layer.send)(channel, {"type": "command", "charge_point_id": charge_point_id})
+    except Exception as error:
+        log.warning("gateway not told", channel=channel, error=str(error))
+
+
+def queued_commands(tenant_id: int, charge_point_id: int) -> list[Command]:
+    """What waits for a station, in the order in which it is to be sent."""
+    with tenant_transaction(tenant_id):
+        now = timezone.now()
+        waiting = Command.objects.filter(charge_point_id=charge_point_id, state=CommandState.QUEUED)
+        return list(
+            waiting.filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by("priority", "created_at")
+        )
+
+
+def stations_with_queue(gateway_id: UUID) -> list[int]:
+    """Charge points of a gateway that commands wait for (ids)."""
+    with system_transaction():
+        return list(
+            Command.objects.filter(
+                state=CommandState.QUEUED, charge_point__connection__gateway_id=gateway_id
+            )
+            .values_list("charge_point_id", flat=True)
+            .distinct()
+        )
+
+
+def claim_for_sending(*, tenant_id: int, command_id: UUID, gateway_id: UUID, connection_id: UUID) -> bool:
+    """queued -> sent, just before the frame leaves. False: cancelled, expired, or taken elsewhere."""
+    with tenant_transaction(tenant_id):
+        claimed = Command.objects.filter(id=command_id, state=CommandState.QUEUED).update(
+            state=CommandState.SENT, sent_at=timezone.now(), gateway_id=gateway_id, connection_id=connection_id
+        )
+    return bool(claimed)
+
+
+def finish_command(
+    *,
+    tenant_id: int,
+    command_id: UUID,
+    state: CommandState,
+    reply: dict[str, Any] | None = None,
+    error_code: str = "",
+    error_description: str = "",
+) -> bool:
+    """sent -> a final state, once. False where it had ended; a late answer is kept beside it."""
+    with tenant_transaction(tenant_id):
+        finished = Command.objects.filter(id=command_id, state=CommandState.SENT).update(
+            state=state,
+            finished_at=timezone.now(),
+            reply=reply,
+            error_code=error_code[:50],
+            error_description=error_description[:255],
+        )
+        if not finished:
+            if reply is not None:
+                Command.objects.filter(id=command_id, late_reply=None).exclude(state__in=OPEN_STATES).update(
+                    late_reply=reply
+                )
+            return False
+        command = Command.objects.select_related("charge_point").get(id=command_id)
+        publish(
+            CommandFinished(
+                charge_point=command.charge_point.identity,
+                at=timezone.now(),
+                command_id=str(command_id),
+                action=command.action,
+                state=state,
+            )
+        )
+    return True
+
+
+def cancel_command(command: Command, actor: str, origin: str = "api") -> bool:
+    """queued -> cancelled. False where it has been sent or has ended: then it can't be taken back."""
+    with tenant_transaction(command.tenant_id):
+        cancelled = Command.objects.filter(id=command.pk, state=CommandState.QUEUED).update(
+            state=CommandState.CANCELLED, finished_at=timezone.now(), error_description=f"Cancelled by {actor}."[:255]
+        )
+        if cancelled:
+            record(actor=actor, origin=origin, action="cancel", target=command)
+    return bool(cancelled)
+
+
+def state_of_reply(reply: dict[str, Any]) -> CommandState:
+    """Accepted or rejected, by the status that the station gave."""
+    status = reply.get("status")
+    good = status is None or (isinstance(status, str) and status in GOOD_STATUSES)
+    return CommandState.ACCEPTED if good else CommandState.REJECTED
+
+
+def sweep_commands() -> int:
+    """End what a crash left: sent commands past their time-out, queued ones that nobody came for."""
+    now = timezone.now()
+    sent_for = ExpressionWrapper(F("timeout_s") * Value(timedelta(seconds=1)), output_field=DurationField())
+    with system_transaction():
+        overdue = Command.objects.filter(state=CommandState.SENT, sent_at__lt=now - GRACE - sent_for).update(
+            state=CommandState.TIMED_OUT, finished_at=now, error_description="No answer came."
+        )
+        unclaimed = Command.objects.filter(
+            Q(expires_at__lt=now) | Q(expires_at=None, created_at__lt=now - PATIENCE), state=CommandState.QUEUED
+        ).update(
+            state=CommandState.TIMED_OUT, finished_at=now, error_description="The station did not come for it in time."
+        )
+    return overdue + unclaimed
