@@ -1,0 +1,9 @@
+"""What a serving process starts and ends beside the gateway. Servers without lifespan events start lazily."""
+
+
+async def run_startup() -> None:
+    """Nothing must be up before the first message: everything starts on first use."""
+
+
+async def run_shutdown() -> None:
+    """After the sockets have closed: write out what was gathered."""
