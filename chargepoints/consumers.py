@@ -136,7 +136,7 @@ class ChargePointConsumer(AsyncConsumer):
         if superseded is not None:
             await self.gateway.close_connection(superseded.connection_id, superseded.channel)
 
-    async def _look_up_transaction(self, protocol_id: str) -> int | None:
+    async def _look_up_transaction(self, protocol_id: str) -> tuple[int, int] | None:
         return await self.gateway.threads.run(
             find_transaction_id, self.context.tenant_id, self.context.charge_point_id, protocol_id
         )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(slots=True)
 class StationContext:
-    """One per socket; `received_at` is set for each message. `transactions` caches protocol id -> our id."""
+    """One per socket; `received_at` is set for each message."""
 
     tenant_id: int
     tenant_slug: str
@@ -18,9 +18,10 @@ class StationContext:
     lenient: bool
     accepted: bool
     connection_id: UUID
-    look_up_transaction: Callable[[str], Awaitable[int | None]]
+    look_up_transaction: Callable[[str], Awaitable[tuple[int, int] | None]]
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    transactions: dict[str, int | None] = field(default_factory=dict)
+    # Protocol id -> (our id, EVSE number) of sessions lately named.
+    transactions: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     async def transaction_of(self, protocol_id: int | str | None) -> int | None:
         """Our id of this station's transaction; None for absent, 0, -1, unknown, or another station's."""
@@ -30,12 +31,17 @@ class StationContext:
         known = self.transactions.get(key)
         if known is None:
             known = await self.look_up_transaction(key)
-            if known is not None:
-                self.remember_transaction(key, known)
-        return known
+            if known is None:
+                return None
+            self.remember_transaction(key, *known)
+        return known[0]
 
-    def remember_transaction(self, protocol_id: str, transaction_id: int) -> None:
+    def evse_of(self, transaction_id: int) -> int:
+        """The EVSE of a transaction that `transaction_of` has just found."""
+        return next(evse for known, evse in self.transactions.values() if known == transaction_id)
+
+    def remember_transaction(self, protocol_id: str, transaction_id: int, evse_number: int) -> None:
         """Bounded: a station has a few running sessions, not thousands."""
         if len(self.transactions) >= 64:
             self.transactions.pop(next(iter(self.transactions)))
-        self.transactions[protocol_id] = transaction_id
+        self.transactions[protocol_id] = (transaction_id, evse_number)

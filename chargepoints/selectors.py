@@ -6,12 +6,12 @@ from chargepoints.models import ChargePoint, Connector, StationConnection, Trans
 from tenants.context import tenant_transaction
 
 
-def find_transaction_id(tenant_id: int, charge_point_id: int, protocol_id: str) -> int | None:
-    """Our id of a station's transaction, or None. Opens its own scope (called from the gateway)."""
+def find_transaction_id(tenant_id: int, charge_point_id: int, protocol_id: str) -> tuple[int, int] | None:
+    """(our id, EVSE number) of a station's transaction, or None. Opens its own scope (called from the gateway)."""
     with tenant_transaction(tenant_id):
         return (
             Transaction.objects.filter(charge_point_id=charge_point_id, protocol_id=protocol_id)
-            .values_list("pk", flat=True)
+            .values_list("pk", "evse__number")
             .first()
         )
 

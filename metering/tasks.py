@@ -1,5 +1,49 @@
-"""Periodic tasks of this app."""
+"""Periodic tasks of this app: the flush of spilled readings, partitions, retention."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+import psycopg
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from metering.ingest.drain import drain_spill
+from metering.models import QuarantinedReading
+from tenants.context import system_transaction
+from tenants.partitions import drop_partitions_before, ensure_partitions
+
+log = structlog.get_logger(__name__)
+
+SAMPLE_TABLE = "metering_sample"
+DAYS_AHEAD = 7
+QUARANTINE_KEPT = timedelta(days=90)
+
+
+@shared_task(expires=25)
+def flush_spilled() -> int:
+    """Bring readings from Redis to PostgreSQL; while that is away, the next run tries again."""
+    try:
+        return asyncio.run(drain_spill())
+    except psycopg.OperationalError as error:
+        log.warning("PostgreSQL still away", error=str(error)[:200])
+        return 0
+
+
+@shared_task
+def keep_sample_partitions() -> int:
+    """Partitions for every day that may still come or still be replayed; days past keeping dropped."""
+    today = datetime.now(UTC).date()
+    oldest = today - timedelta(days=settings.METERING_SAMPLE_DAYS)
+    ensure_partitions(SAMPLE_TABLE, oldest, today + timedelta(days=DAYS_AHEAD))
+    with system_transaction():
+        QuarantinedReading.objects.filter(received_at__lt=timezone.now() - QUARANTINE_KEPT).delete()
+    return len(drop_partitions_before(SAMPLE_TABLE, oldest))
+
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "flush-spilled-readings": {"task": "metering.tasks.flush_spilled", "schedule": 30.0},
+    "keep-sample-partitions": {"task": "metering.tasks.keep_sample_partitions", "schedule": 3600.0},
+}

@@ -78,12 +78,12 @@ def function_grants() -> str:
     return f'GRANT EXECUTE ON FUNCTION {functions} TO "{settings.DATABASE_SYSTEM_ROLE}"'
 
 
-def register_sql(table: str) -> str:
-    """Make `table` one that the functions accept, with partitions from yesterday to a week ahead."""
+def register_sql(table: str, *, days_back: int = 1) -> str:
+    """Make `table` one that the functions accept, with partitions from `days_back` ago to a week ahead."""
     return (
         f"INSERT INTO csms_partitioned_table VALUES ('{table}');"  # noqa: S608 (a constant of a migration)
         f"SELECT csms_ensure_partition('{table}', day::date) "
-        "FROM generate_series((now() AT TIME ZONE 'UTC')::date - 1, (now() AT TIME ZONE 'UTC')::date + 7, "
+        f"FROM generate_series((now() AT TIME ZONE 'UTC')::date - {days_back}, (now() AT TIME ZONE 'UTC')::date + 7, "
         "interval '1 day') AS day"
     )
 

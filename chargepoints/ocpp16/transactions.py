@@ -24,7 +24,7 @@ def start(context: StationContext, payload: dict[str, Any]) -> dict[str, Any]:
         ),
     )
     session = started.transaction
-    context.remember_transaction(session.protocol_id, session.pk)
+    context.remember_transaction(session.protocol_id, session.pk, session.evse.number)
     return {"transactionId": int(session.protocol_id), "idTagInfo": id_tag_info(started.verdict)}
 
 
@@ -44,5 +44,6 @@ def stop(context: StationContext, payload: dict[str, Any]) -> dict[str, Any]:
         ),
     )
     if stopped.transaction is not None:
-        context.remember_transaction(stopped.transaction.protocol_id, stopped.transaction.pk)
+        session = stopped.transaction
+        context.remember_transaction(session.protocol_id, session.pk, session.evse.number)
     return {} if stopped.verdict is None else {"idTagInfo": id_tag_info(stopped.verdict)}

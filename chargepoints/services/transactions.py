@@ -141,7 +141,7 @@ def stop_transaction(*, tenant_id: int, charge_point_id: int, stop: Stop) -> Sto
         verdict = authorize_tag(stop.id_tag, now=stop.received_at) if stop.id_tag.strip() else None
         session = (
             Transaction.objects.select_for_update(of=("self",))
-            .select_related("connector__evse")
+            .select_related("evse")
             .filter(charge_point=charge_point, protocol_id=stop.protocol_id)
             .first()
         )
@@ -202,7 +202,7 @@ class AlreadyEnded(Exception):
 
 
 def _same_start(charge_point: ChargePoint, connector: Connector, start: Start, token: str) -> Transaction | None:
-    return Transaction.objects.filter(
+    return Transaction.objects.select_related("evse").filter(
         charge_point=charge_point,
         evse=connector.evse,
         id_tag=token,

@@ -47,10 +47,17 @@ def configure_structlog() -> None:
     )
 
 
+def _console() -> structlog.dev.ConsoleRenderer:
+    # Plain: a traceback with local variables would show secrets.
+    return structlog.dev.ConsoleRenderer(
+        colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+    )
+
+
 def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
     """Django's LOGGING. `json_lines` for machines, else console lines for people."""
     renderer: Any = (
-        structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer(colors=False, pad_event=0)
+        structlog.processors.JSONRenderer() if json_lines else _console()
     )
     processors: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json_lines:
