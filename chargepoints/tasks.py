@@ -36,7 +36,9 @@ def keep_message_log() -> int:
     ensure_partitions(MESSAGE_TABLE, today - timedelta(days=1), today + timedelta(days=DAYS_AHEAD))
     with system_transaction():
         # A tenant may keep more than the system does: the longest wish decides for the partitions.
-        wishes = dict(Tenant.objects.exclude(message_log_days=None).values_list("pk", "message_log_days"))
+        wishes = {
+            tenant.pk: tenant.message_log_days for tenant in Tenant.objects.all() if tenant.message_log_days is not None
+        }
         longest = max([settings.MESSAGE_LOG_DAYS, *wishes.values()])
         for tenant_id in Tenant.objects.values_list("pk", flat=True):
             days = wishes.get(tenant_id, settings.MESSAGE_LOG_DAYS)

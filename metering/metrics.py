@@ -9,4 +9,6 @@ REFUSED = Counter("csms_reading_messages_refused_total", "Messages whose reading
 SKIPPED = Counter("csms_readings_skipped_total", "Values that are no numbers or have no readable time.")
 LIVE_FAILED = Counter("csms_live_statistics_failed_total", "Batches of live statistics that Redis did not take.")
 INGEST_WAITING = Gauge("csms_readings_waiting", "Readings that wait for a commit.")
-BATCH_VALUES = Histogram("csms_reading_batch_values", "Readings per transaction.", buckets=(1, 5, 20, 50, 100, 200, 500, 1000, 2000))
+BATCH_VALUES = Histogram(
+    "csms_reading_batch_values", "Readings per transaction.", buckets=(1, 5, 20, 50, 100, 200, 500, 1000, 2000)
+)

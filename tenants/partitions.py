@@ -81,7 +81,7 @@ def function_grants() -> str:
 def register_sql(table: str, *, days_back: int = 1) -> str:
     """Make `table` one that the functions accept, with partitions from `days_back` ago to a week ahead."""
     return (
-        f"INSERT INTO csms_partitioned_table VALUES ('{table}');"  # noqa: S608 (a constant of a migration)
+        f"INSERT INTO csms_partitioned_table VALUES ('{table}');"
         f"SELECT csms_ensure_partition('{table}', day::date) "
         f"FROM generate_series((now() AT TIME ZONE 'UTC')::date - {days_back}, (now() AT TIME ZONE 'UTC')::date + 7, "
         "interval '1 day') AS day"

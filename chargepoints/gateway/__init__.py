@@ -1,1 +1,1 @@
-"""The process side of the websockets: which sockets this process holds, its lease, the message log, command delivery."""
+"""The process side of the websockets: this process's sockets, lease, message log and command delivery."""

@@ -20,9 +20,7 @@ class DatabaseThreads:
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Await `function(*args, **kwargs)`. Log context goes along."""
         bound = structlog.contextvars.get_contextvars()
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor, _call, function, args, kwargs, bound
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _call, function, args, kwargs, bound)
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=False)

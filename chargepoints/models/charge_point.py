@@ -29,7 +29,9 @@ class SecurityProfile(models.IntegerChoices):
 class ChargePoint(TenantOwned):
     """A charging station, known by its OCPP identity."""
 
-    identity = models.CharField(max_length=48, help_text=_("The last part of the address that the station connects to."))
+    identity = models.CharField(
+        max_length=48, help_text=_("The last part of the address that the station connects to.")
+    )
     identity_key = models.CharField(max_length=48, editable=False, help_text=_("The identity in lower case."))
     name = models.CharField(max_length=120, blank=True)
     site = TenantForeignKey(Site, on_delete=models.SET_NULL, null=True, blank=True, related_name="charge_points")
@@ -41,9 +43,12 @@ class ChargePoint(TenantOwned):
     password_hash = models.CharField(max_length=64, blank=True, editable=False)
     # Both passwords hold while a rotation is under way: until the station has come back with the new one.
     next_password_hash = models.CharField(max_length=64, blank=True, editable=False)
-    strict = models.BooleanField(default=False, help_text=_("Refuse messages that break the schema instead of mending them."))
+    strict = models.BooleanField(
+        default=False, help_text=_("Refuse messages that break the schema instead of mending them.")
+    )
     send_unasked = models.BooleanField(
-        default=True, help_text=_("Read and set its configuration after a boot. Off: send only what an operator asks for.")
+        default=True,
+        help_text=_("Read and set its configuration after a boot. Off: send only what an operator asks for."),
     )
     imply_status = models.BooleanField(
         default=False, help_text=_("Work out the connector status from sessions: for stations that send none.")

@@ -23,7 +23,9 @@ class IdTag(TenantOwned):
         BLOCKED = "Blocked", _("Blocked")
 
     token = models.CharField(max_length=255)
-    token_key = models.CharField(max_length=255, editable=False, help_text=_("The token in lower case, without blanks."))
+    token_key = models.CharField(
+        max_length=255, editable=False, help_text=_("The token in lower case, without blanks.")
+    )
     type = models.CharField(max_length=12, choices=Type.choices, default=Type.ISO14443)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACCEPTED)
     holder = models.CharField(max_length=120, blank=True)

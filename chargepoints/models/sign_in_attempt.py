@@ -11,8 +11,8 @@ class SignInAttempt(TenantOwned):
 
     class Reason(models.TextChoices):
         UNKNOWN = "unknown", _("Unknown identity")
-        WRONG_PASSWORD = "wrong_password", _("Wrong password")  # noqa: S105 (a reason, not a password)
-        NO_PASSWORD = "no_password", _("Password missing")  # noqa: S105
+        WRONG_PASSWORD = "wrong_password", _("Wrong password")
+        NO_PASSWORD = "no_password", _("Password missing")
         NOT_TLS = "not_tls", _("Not over TLS")
         NO_CERTIFICATE = "no_certificate", _("Client certificate missing or of another identity")
         LIMIT = "limit", _("Tenant's charge point limit reached")

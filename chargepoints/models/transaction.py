@@ -45,7 +45,9 @@ class Transaction(TenantOwned):
     meter_stop_wh = models.DecimalField(max_digits=16, decimal_places=3, null=True, blank=True)
     stop_reason = models.CharField(max_length=40, blank=True)
     stop_id_tag = models.CharField(max_length=255, blank=True)
-    stopped_by = models.CharField(max_length=150, blank=True, help_text=_("Who stopped it remotely or closed it by hand."))
+    stopped_by = models.CharField(
+        max_length=150, blank=True, help_text=_("Who stopped it remotely or closed it by hand.")
+    )
     flags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
 
     # Progress while it runs: written by metering every few seconds, derivable from the readings.

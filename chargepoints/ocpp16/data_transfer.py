@@ -11,6 +11,9 @@ from chargepoints.services.data_transfer import receive_data
 def data_transfer(context: StationContext, payload: dict[str, Any]) -> dict[str, Any]:
     """Hand it to the vendor's handler; unknown vendors and messages get their own status."""
     status, data = receive_data(
-        context, vendor_id=payload["vendorId"], message_id=payload.get("messageId") or "", data=payload.get("data") or ""
+        context,
+        vendor_id=payload["vendorId"],
+        message_id=payload.get("messageId") or "",
+        data=payload.get("data") or "",
     )
     return {"status": status} if data is None else {"status": status, "data": data}

@@ -36,7 +36,5 @@ class RecentAnswers:
         key = (charge_point_id, call.message_id)
         self._kept.pop(key, None)
         self._kept[key] = (now, call_digest, answer)
-        while self._kept and (
-            len(self._kept) > self._limit or next(iter(self._kept.values()))[0] + KEPT_SECONDS < now
-        ):
+        while self._kept and (len(self._kept) > self._limit or next(iter(self._kept.values()))[0] + KEPT_SECONDS < now):
             self._kept.popitem(last=False)

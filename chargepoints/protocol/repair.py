@@ -57,27 +57,30 @@ def _repair(payload: dict[str, Any], fault: Any, removed: list[tuple[Any, Any]])
     return ""
 
 
-def _retype(
-    parent: Any, key: Any, value: Any, wanted: set[str], fault: Any, removed: list[tuple[Any, Any]]
-) -> str:
+def _retype(parent: Any, key: Any, value: Any, wanted: set[str], fault: Any, removed: list[tuple[Any, Any]]) -> str:
     if value is None and isinstance(parent, dict):
         removed.append((parent, key))
         return f"{_name(fault)}: null, dropped"
     if isinstance(value, bool):
         return ""
-    changed: Any = None
-    if "integer" in wanted and isinstance(value, str) and _INTEGER.match(value.strip()):
-        changed = int(value)
-    elif "integer" in wanted and isinstance(value, float) and value.is_integer():
-        changed = int(value)
-    elif "number" in wanted and isinstance(value, str) and _NUMBER.match(value.strip()):
-        changed = float(value)
-    elif "string" in wanted and isinstance(value, int | float):
-        changed = str(value)
+    changed = _as(value, wanted)
     if changed is None:
         return ""
     parent[key] = changed
     return f"{_name(fault)}: {type(value).__name__} read as {type(changed).__name__}"
+
+
+def _as(value: Any, wanted: set[str]) -> Any:
+    """The value as one of the wanted types, where that is unambiguous; else None."""
+    if isinstance(value, str) and "integer" in wanted and _INTEGER.match(value.strip()):
+        return int(value)
+    if isinstance(value, float) and "integer" in wanted and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and "number" in wanted and _NUMBER.match(value.strip()):
+        return float(value)
+    if isinstance(value, int | float) and "string" in wanted:
+        return str(value)
+    return None
 
 
 def _redate(parent: Any, key: Any, value: str, fault: Any) -> str:

@@ -98,18 +98,14 @@ def queued_commands(tenant_id: int, charge_point_id: int) -> list[Command]:
     with tenant_transaction(tenant_id):
         now = timezone.now()
         waiting = Command.objects.filter(charge_point_id=charge_point_id, state=CommandState.QUEUED)
-        return list(
-            waiting.filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by("priority", "created_at")
-        )
+        return list(waiting.filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by("priority", "created_at"))
 
 
 def stations_with_queue(gateway_id: UUID) -> list[int]:
     """Charge points of a gateway that commands wait for (ids)."""
     with system_transaction():
         return list(
-            Command.objects.filter(
-                state=CommandState.QUEUED, charge_point__connection__gateway_id=gateway_id
-            )
+            Command.objects.filter(state=CommandState.QUEUED, charge_point__connection__gateway_id=gateway_id)
             .values_list("charge_point_id", flat=True)
             .distinct()
         )

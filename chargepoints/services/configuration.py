@@ -73,7 +73,9 @@ def differing_keys(charge_point: ChargePoint) -> dict[str, str]:
 def same_value(first: str, second: str) -> bool:
     """Lists compare as sets of words, all else as text without case."""
     if "," in first or "," in second:
-        return {word.strip().lower() for word in first.split(",")} == {word.strip().lower() for word in second.split(",")}
+        return {word.strip().lower() for word in first.split(",")} == {
+            word.strip().lower() for word in second.split(",")
+        }
     return first.strip().lower() == second.strip().lower()
 
 

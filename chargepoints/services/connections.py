@@ -61,27 +61,26 @@ class Superseded:
 
 def claim_connection(claim: Claim) -> Superseded | None:
     """Take the charge point's place; the socket that held it before, if any."""
-    with system_transaction():
-        with connections[SYSTEM_ALIAS].cursor() as cursor:
-            # Serialises two claims of one station, so that each sees the other's row as `previous`.
-            cursor.execute("SELECT 1 FROM chargepoints_chargepoint WHERE id = %s FOR UPDATE", [claim.charge_point_id])
-            cursor.execute(
-                CLAIM,
-                {
-                    "tenant": claim.tenant_id,
-                    "charge_point": claim.charge_point_id,
-                    "connection": claim.connection_id,
-                    "gateway": claim.gateway_id,
-                    "remote": claim.remote_address,
-                    "version": claim.ocpp_version,
-                    "at": claim.at,
-                },
-            )
-            connection_id, channel = cursor.fetchone()
-            cursor.execute(
-                "UPDATE chargepoints_chargepoint SET last_seen_at = %s, ocpp_version = %s WHERE id = %s",
-                [claim.at, claim.ocpp_version, claim.charge_point_id],
-            )
+    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+        # Serialises two claims of one station, so that each sees the other's row as `previous`.
+        cursor.execute("SELECT 1 FROM chargepoints_chargepoint WHERE id = %s FOR UPDATE", [claim.charge_point_id])
+        cursor.execute(
+            CLAIM,
+            {
+                "tenant": claim.tenant_id,
+                "charge_point": claim.charge_point_id,
+                "connection": claim.connection_id,
+                "gateway": claim.gateway_id,
+                "remote": claim.remote_address,
+                "version": claim.ocpp_version,
+                "at": claim.at,
+            },
+        )
+        connection_id, channel = cursor.fetchone()
+        cursor.execute(
+            "UPDATE chargepoints_chargepoint SET last_seen_at = %s, ocpp_version = %s WHERE id = %s",
+            [claim.at, claim.ocpp_version, claim.charge_point_id],
+        )
     if connection_id is None:
         with tenant_transaction(claim.tenant_id):
             publish(ChargePointConnected(charge_point=claim.identity, at=claim.at, gateway_id=str(claim.gateway_id)))
@@ -173,7 +172,8 @@ def touch_connections(seen: dict[UUID, datetime]) -> None:
 def held_connections(gateway_id: UUID) -> dict[int, UUID]:
     """What the table says this gateway holds: charge point -> connection."""
     with system_transaction():
-        return dict(StationConnection.objects.filter(gateway_id=gateway_id).values_list("charge_point_id", "connection_id"))
+        rows = StationConnection.objects.filter(gateway_id=gateway_id)
+        return dict(rows.values_list("charge_point_id", "connection_id"))
 
 
 def reclaim(claim: Claim) -> bool:

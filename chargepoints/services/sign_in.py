@@ -68,7 +68,7 @@ def sign_in(address: Address, credentials: Credentials) -> SignedIn:
             _count_refusal(tenant, address.identity, refusal[1], credentials.remote_address, now)
     # Raised after the commit, so that the count stays.
     if refusal is not None:
-        raise SignInRefused(refusal[0], Reason(refusal[1]).label)
+        raise SignInRefused(refusal[0], str(Reason(refusal[1]).label))
     assert charge_point is not None  # noqa: S101 (either a station or a refusal)
     return SignedIn(
         tenant_id=tenant.pk,

@@ -202,13 +202,17 @@ class AlreadyEnded(Exception):
 
 
 def _same_start(charge_point: ChargePoint, connector: Connector, start: Start, token: str) -> Transaction | None:
-    return Transaction.objects.select_related("evse").filter(
-        charge_point=charge_point,
-        evse=connector.evse,
-        id_tag=token,
-        started_at=start.at,
-        meter_start_wh=start.meter_wh,
-    ).first()
+    return (
+        Transaction.objects.select_related("evse")
+        .filter(
+            charge_point=charge_point,
+            evse=connector.evse,
+            id_tag=token,
+            started_at=start.at,
+            meter_start_wh=start.meter_wh,
+        )
+        .first()
+    )
 
 
 def _start_flags(start: Start) -> list[str]:

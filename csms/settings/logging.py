@@ -56,9 +56,7 @@ def _console() -> structlog.dev.ConsoleRenderer:
 
 def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
     """Django's LOGGING. `json_lines` for machines, else console lines for people."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if json_lines else _console()
-    )
+    renderer: Any = structlog.processors.JSONRenderer() if json_lines else _console()
     processors: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json_lines:
         processors.append(structlog.processors.format_exc_info)

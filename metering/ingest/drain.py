@@ -52,7 +52,7 @@ async def drain_spill() -> int:
     return total
 
 
-async def _ensure_group(client: "redis.asyncio.Redis[Any]") -> None:
+async def _ensure_group(client: Any) -> None:
     try:
         await client.xgroup_create(STREAM, GROUP, id="0")
     except redis.ResponseError as error:

@@ -38,9 +38,7 @@ def set_aside_bad_clocks(message: MeterMessage) -> MeterMessage:
     newest = message.received_at + AHEAD
     if all(oldest <= reading.at <= newest for reading in message.readings):
         return message
-    message.quarantined += [
-        ("clock", reading) for reading in message.readings if not oldest <= reading.at <= newest
-    ]
+    message.quarantined += [("clock", reading) for reading in message.readings if not oldest <= reading.at <= newest]
     message.readings = [reading for reading in message.readings if oldest <= reading.at <= newest]
     return message
 
@@ -74,7 +72,7 @@ def unpack(packed: bytes) -> list[MeterMessage]:
             transaction_id,
             datetime.fromisoformat(received_at),
             [_reading(values) for values in readings],
-            [SignedValue(*values[:4], datetime.fromisoformat(values[4]), *values[5:]) for values in signed],
+            [SignedValue._make(_timed(values)) for values in signed],
             [(reason, _reading(values)) for reason, values in quarantined],
         )
         for tenant_id, charge_point_id, evse_number, transaction_id, received_at, readings, signed, quarantined in (
@@ -84,4 +82,8 @@ def unpack(packed: bytes) -> list[MeterMessage]:
 
 
 def _reading(values: list[Any]) -> Reading:
-    return Reading(*values[:4], datetime.fromisoformat(values[4]), *values[5:])
+    return Reading._make(_timed(values))
+
+
+def _timed(values: list[Any]) -> list[Any]:
+    return [*values[:4], datetime.fromisoformat(values[4]), *values[5:]]

@@ -80,7 +80,7 @@ class SampleStore:
 
     async def _rows(self, connection: psycopg.AsyncConnection[Any], messages: list[MeterMessage]) -> list[list[Any]]:
         keys: list[SeriesKey] = []
-        tenant_ids, at, contexts, values, transaction_ids, received, raw_values, raw_units = ([] for _ in range(8))  # type: ignore[var-annotated]
+        tenant_ids, at, contexts, values, transaction_ids, received, raw_values, raw_units = ([] for _ in range(8))
         for message in messages:
             tenant_id, charge_point_id, evse = message.tenant_id, message.charge_point_id, message.evse_number
             for reading in message.readings:

@@ -51,8 +51,8 @@ class Sample(models.Model):
     value = models.DecimalField(max_digits=40, decimal_places=12)
     transaction_id = models.BigIntegerField(null=True)
     received_at = models.DateTimeField()
-    raw_value = models.CharField(max_length=100, null=True)  # noqa: DJ001 (NULL costs nothing in a huge table)
-    raw_unit = models.CharField(max_length=20, null=True)  # noqa: DJ001
+    raw_value = models.CharField(max_length=100, null=True)
+    raw_unit = models.CharField(max_length=20, null=True)
 
     class Meta:
         managed = False

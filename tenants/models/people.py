@@ -22,8 +22,8 @@ class User(AbstractUser):
     """A person. Belongs to tenants through Membership; a superuser is platform staff."""
 
     class Meta(AbstractUser.Meta):
-        verbose_name = _("user")
-        verbose_name_plural = _("users")
+        verbose_name = "user"
+        verbose_name_plural = "users"
 
 
 class Membership(TenantOwned):

@@ -3,11 +3,10 @@
 import json
 import os
 import secrets
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from tenants.context import system_transaction
 from tenants.models import Membership, Role, Tenant, User
@@ -20,7 +19,7 @@ class Command(BaseCommand):
 
     help = "Create the demo tenant (accepts unknown stations and tags) and an administrator, once."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--credentials", type=Path, required=True, help="Where the login is kept (mode 0600).")
 
     def handle(self, *args: Any, **options: Any) -> None:

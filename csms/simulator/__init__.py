@@ -1,0 +1,1 @@
+"""Believable charging stations: a real OCPP client. Imports no server code."""

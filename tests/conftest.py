@@ -1,0 +1,111 @@
+"""Fixtures of all tests. The app, system and owner logins are three connections, so tests commit for real."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connections
+
+from tenants.models import Role, Tenant, User
+from tenants.services.tenants import add_member, create_tenant
+
+KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission", "csms_partitioned_table"}
+
+
+def _empty_tables() -> None:
+    """Empty every table that has rows: one statement, as the owner."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition "
+            "AND relnamespace = 'public'::regnamespace"
+        )
+        tables = [name for (name,) in cursor.fetchall() if name not in KEPT_TABLES]
+        cursor.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in tables) + " CASCADE")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """The worker's database stands already (csms.local.pytest_plugin)."""
+
+
+@pytest.fixture
+def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database, emptied afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+        _empty_tables()
+        connections["owner"].close()
+
+
+@pytest.fixture
+def _django_db_helper(db: None) -> None:
+    """What `@pytest.mark.django_db` gives: ours instead of pytest-django's rolled-back transaction."""
+
+
+@pytest.fixture
+def redis_clean() -> Iterator["redis.Redis"]:
+    """This worker's Redis database, empty before and after."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture
+def tenant(db: None) -> Tenant:
+    """Alice's company."""
+    return create_tenant(slug="acme", name="Acme", allow_unauthenticated=True, unknown_charge_points="accept")
+
+
+@pytest.fixture
+def other_tenant(db: None) -> Tenant:
+    """Charlie's company: it must see nothing of Acme."""
+    return create_tenant(slug="umbrella", name="Umbrella", allow_unauthenticated=True, unknown_charge_points="accept")
+
+
+def make_user(username: str, tenant: Tenant | None, role: str = Role.ADMIN, *, superuser: bool = False) -> User:
+    """A person with a role in a tenant. The password is the user name, twice."""
+    user = User(username=username, is_superuser=superuser, is_staff=superuser)
+    user.set_password(username * 2)
+    user.save(using="system")
+    if tenant is not None:
+        add_member(tenant=tenant, user=user, role=role)
+    return user
+
+
+@pytest.fixture
+def alice(tenant: Tenant) -> User:
+    """Administrator of Acme."""
+    return make_user("alice", tenant)
+
+
+@pytest.fixture
+def bob(tenant: Tenant) -> User:
+    """May only look at Acme."""
+    return make_user("bob", tenant, Role.VIEWER)
+
+
+@pytest.fixture
+def charlie(other_tenant: Tenant) -> User:
+    """Administrator of Umbrella: must be refused."""
+    return make_user("charlie", other_tenant)
+
+
+async def eventually(condition: Any, deadline_s: float = 10.0) -> Any:
+    """Await until `condition()` (plain or coroutine) is true; its value."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + deadline_s
+    while True:
+        value = condition()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return value
+        assert loop.time() < end, f"not within {deadline_s} s"
+        await asyncio.sleep(0.02)
