@@ -1,11 +1,16 @@
-"""Live statistics: minimum, maximum, mean, sum, count and last value per EVSE, measurand and phase.
+"""Live statistics: minimum, maximum, mean, sum, count and last value of the past 24 hours.
 
-They live in Redis for 24 hours after the last reading, may be lost, and are merged there by one script
-call per flush. Off the reply path.
+Per EVSE, measurand, phase and location, off the reply path. They live in Redis and may be lost. A hash holds
+four hours of one charge point, so that old extremes fall out by TTL while the station goes on reporting.
+What a flush gathered is merged by a few script calls in one round trip; hash tags keep the keys of a call
+in one slot of a Redis Cluster.
 """
 
 import functools
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 import orjson
@@ -16,14 +21,18 @@ from django.conf import settings
 from metering.ingest.message import MeterMessage
 from metering.metrics import LIVE_FAILED
 from metering.periodic import Coalesced
+from metering.readings import Kind
 
-KEY = "csms:live:{}"
-KEPT_S = 24 * 3600
+WINDOW_S = 24 * 3600
+BUCKET_S = 4 * 3600
+BUCKETS = WINDOW_S // BUCKET_S + 1
 INTERVAL_S = 1.0
-# Merges {key: {field: [min, max, sum, count, last, at, unit]}} into hashes of the same shape.
+# Groups of charge points that share a hash tag, and a script call.
+TAGS = 32
+# Merges {field: [min, max, sum, count, last, at, unit]} into the hash of each key.
 MERGE = """
-for key, fields in pairs(cjson.decode(ARGV[1])) do
-  for field, new in pairs(fields) do
+for i, key in ipairs(KEYS) do
+  for field, new in pairs(cjson.decode(ARGV[i * 2 - 1])) do
     local stored = redis.call('HGET', key, field)
     if stored then
       local old = cjson.decode(stored)
@@ -35,35 +44,44 @@ for key, fields in pairs(cjson.decode(ARGV[1])) do
     end
     redis.call('HSET', key, field, cjson.encode(new))
   end
-  redis.call('EXPIRE', key, tonumber(ARGV[2]))
+  redis.call('EXPIREAT', key, ARGV[i * 2])
 end
 """
 
 Statistics = list[Any]  # [min, max, sum, count, last, at (epoch seconds), unit]
+# (charge point, bucket, EVSE number)
+Place = tuple[int, int, int]
 
 
 class LiveStatistics:
-    """Gathers for a second, then merges into Redis in one round trip."""
+    """Gathers for a second, then merges into Redis."""
 
     def __init__(self) -> None:
-        self._gathered: dict[str, dict[str, Statistics]] = {}
+        self._gathered: dict[Place, dict[Kind, Statistics]] = {}
         self._redis = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
         self._merge = self._redis.register_script(MERGE)
         self._coalesced = Coalesced(INTERVAL_S, lambda: bool(self._gathered), self._flush)
 
     def note(self, messages: list[MeterMessage]) -> None:
         """Take stored readings; never waits."""
+        oldest = time() - WINDOW_S
         for message in messages:
-            fields = self._gathered.setdefault(KEY.format(message.charge_point_id), {})
+            moment: datetime | None = None
+            at, kinds = 0.0, {}
             for reading in message.readings:
-                name = f"{message.evse_number}|{reading[0]}|{reading[1]}"
-                value, at = float(reading[6]), reading[4].timestamp()
-                known = fields.get(name)
+                if reading.at is not moment:
+                    moment, at = reading.at, reading.at.timestamp()
+                    place = (message.charge_point_id, int(at) // BUCKET_S, message.evse_number)
+                    kinds = self._gathered.setdefault(place, {}) if at > oldest else {}
+                value = float(reading.value)
+                known = kinds.get(reading.kind)
                 if known is None:
-                    fields[name] = [value, value, value, 1, value, at, reading[3]]
+                    kinds[reading.kind] = [value, value, value, 1, value, at, reading.kind.unit]
                     continue
-                known[0] = min(known[0], value)
-                known[1] = max(known[1], value)
+                if value < known[0]:
+                    known[0] = value
+                elif value > known[1]:
+                    known[1] = value
                 known[2] += value
                 known[3] += 1
                 if at >= known[5]:
@@ -76,10 +94,50 @@ class LiveStatistics:
 
     async def _flush(self) -> None:
         gathered, self._gathered = self._gathered, {}
+        hashes: defaultdict[tuple[int, int], dict[str, Statistics]] = defaultdict(dict)
+        for (charge_point_id, bucket, evse_number), kinds in gathered.items():
+            fields = hashes[charge_point_id, bucket]
+            for kind, statistics in kinds.items():
+                fields[f"{evse_number}|{kind.measurand}|{kind.phase}|{kind.location}"] = statistics
+        calls: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for charge_point_id, bucket in hashes:
+            calls[charge_point_id % TAGS].append((charge_point_id, bucket))
         try:
-            await self._merge(args=[orjson.dumps(gathered), KEPT_S])
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for places in calls.values():
+                    arguments: list[Any] = []
+                    for place in places:
+                        arguments += [orjson.dumps(hashes[place]), (place[1] + 1) * BUCKET_S + WINDOW_S]
+                    await self._merge(keys=[_key(*place) for place in places], args=arguments, client=pipeline)
+                await pipeline.execute()
         except (redis.RedisError, OSError):
             LIVE_FAILED.inc()
+
+
+def live_statistics(charge_point_id: int) -> list[dict[str, Any]]:
+    """`{connectorId, measurand, phase, location, min, max, avg, sum, count, lastValue, lastTime, unit}` each.
+
+    Empty without Redis.
+    """
+    return live_statistics_of([charge_point_id])[charge_point_id]
+
+
+def live_statistics_of(charge_point_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """As `live_statistics`, of many charge points in one round trip."""
+    ids = list(charge_point_ids)
+    newest = int(time()) // BUCKET_S + 1
+    # The oldest bucket overlaps the window's edge; the newest is for clocks that are a little ahead.
+    buckets = range(newest - BUCKETS, newest + 1)
+    try:
+        with _client().pipeline(transaction=False) as pipeline:
+            for charge_point_id in ids:
+                for bucket in buckets:
+                    pipeline.hgetall(_key(charge_point_id, bucket))
+            hashes: list[dict[bytes, bytes]] = pipeline.execute()
+    except redis.RedisError:
+        return {charge_point_id: [] for charge_point_id in ids}
+    width = len(buckets)
+    return {one: _merged(hashes[index * width : (index + 1) * width]) for index, one in enumerate(ids)}
 
 
 @functools.cache
@@ -87,29 +145,38 @@ def _client() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
-def live_statistics(charge_point_id: int) -> list[dict[str, Any]]:
-    """`{connectorId, measurand, phase, min, max, avg, sum, count, lastValue, lastTime, unit}` each; [] without Redis."""
-    try:
-        stored: dict[bytes, bytes] = _client().hgetall(KEY.format(charge_point_id))  # type: ignore[assignment]
-    except redis.RedisError:
-        return []
-    rows = []
-    for name, packed in sorted(stored.items()):
-        evse, measurand, phase = name.decode().split("|", 2)
-        low, high, total, count, last, at, unit = orjson.loads(packed)
-        rows.append(
-            {
-                "connectorId": int(evse),
-                "measurand": measurand,
-                "phase": phase,
-                "min": low,
-                "max": high,
-                "avg": round(total / count, 6) if count else None,
-                "sum": total,
-                "count": count,
-                "lastValue": last,
-                "lastTime": datetime.fromtimestamp(at, UTC),
-                "unit": unit,
-            }
-        )
-    return rows
+def _key(charge_point_id: int, bucket: int) -> str:
+    return f"{{csms:live:{charge_point_id % TAGS}}}:{charge_point_id}:{bucket}"
+
+
+def _merged(hashes: list[dict[bytes, bytes]]) -> list[dict[str, Any]]:
+    merged: dict[bytes, Statistics] = {}
+    for fields in hashes:
+        for name, packed in fields.items():
+            new = orjson.loads(packed)
+            old = merged.get(name)
+            if old is not None:
+                new[:4] = [min(old[0], new[0]), max(old[1], new[1]), old[2] + new[2], old[3] + new[3]]
+                if old[5] > new[5]:
+                    new[4:6] = old[4:6]
+            merged[name] = new
+    return [_row(name.decode(), merged[name]) for name in sorted(merged)]
+
+
+def _row(name: str, statistics: Statistics) -> dict[str, Any]:
+    evse, measurand, phase, location = name.split("|", 3)
+    low, high, total, count, last, at, unit = statistics
+    return {
+        "connectorId": int(evse),
+        "measurand": measurand,
+        "phase": phase,
+        "location": location,
+        "min": low,
+        "max": high,
+        "avg": round(total / count, 6),
+        "sum": total,
+        "count": count,
+        "lastValue": last,
+        "lastTime": datetime.fromtimestamp(at, UTC),
+        "unit": unit,
+    }

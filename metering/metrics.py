@@ -7,6 +7,7 @@ SPILLED = Counter("csms_readings_spilled_total", "Readings that went to Redis wh
 DRAINED = Counter("csms_readings_drained_total", "Readings brought from Redis to PostgreSQL.")
 REFUSED = Counter("csms_reading_messages_refused_total", "Messages whose readings could not be stored.")
 SKIPPED = Counter("csms_readings_skipped_total", "Values that are no numbers or have no readable time.")
+POSTGRES_AWAY = Gauge("csms_ingest_postgres_away", "1 while readings go to Redis.")
 LIVE_FAILED = Counter("csms_live_statistics_failed_total", "Batches of live statistics that Redis did not take.")
 INGEST_WAITING = Gauge("csms_readings_waiting", "Readings that wait for a commit.")
 BATCH_VALUES = Histogram(

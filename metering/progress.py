@@ -3,18 +3,24 @@
 Derivable from the samples, so it is written late (every two seconds, one statement) and may be lost.
 """
 
+import asyncio
 from datetime import datetime
 from decimal import Decimal
 
 import psycopg
-from django.db import connections
+import structlog
 
+from metering.ingest.connection import AWAY, Connection, connect_system, cut
 from metering.ingest.message import MeterMessage
 from metering.periodic import Coalesced
-from metering.readings import ENERGY, POWER, Reading
-from tenants.context import SYSTEM_ALIAS
+from metering.readings import ENERGY, PHASES, POWER
+
+log = structlog.get_logger(__name__)
 
 INTERVAL_S = 2.0
+TIMEOUT_S = 10.0
+# What the session's columns hold; a meter beyond that is broken, and must not fail the others' update.
+LARGEST = {ENERGY: Decimal(10) ** 13 - 1, POWER: Decimal(10) ** 11 - 1}
 UPDATE = """
 UPDATE chargepoints_transaction t SET
     last_register_wh = COALESCE(seen.register_wh, t.last_register_wh),
@@ -23,22 +29,27 @@ UPDATE chargepoints_transaction t SET
 FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::timestamptz[]) AS seen (id, register_wh, power_w, at)
 WHERE t.id = seen.id AND (t.last_reading_at IS NULL OR t.last_reading_at <= seen.at)
 """
-Progress = tuple[Decimal | None, Decimal | None, datetime]
+# Measurand -> when, and the value of each phase ('' is the total) at that time.
+Latest = dict[str, tuple[datetime, dict[str, str]]]
 
 
 class SessionProgress:
     """The latest of each session, written by one UPDATE at a time."""
 
     def __init__(self) -> None:
-        self._latest: dict[int, Progress] = {}
-        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self._latest: dict[int, Latest] = {}
+        self._connection: Connection | None = None
         self._coalesced = Coalesced(INTERVAL_S, lambda: bool(self._latest), self._flush)
 
     def note(self, messages: list[MeterMessage]) -> None:
-        """Take stored readings; never waits."""
+        """Take stored readings; never waits. Bounded by the number of sessions."""
         for message in messages:
-            if message.transaction_id is not None and message.readings:
-                self._note(message.transaction_id, message.readings)
+            if message.transaction_id is None:
+                continue
+            for kind, at, _, value, _, _ in message.readings:
+                measurand = kind.measurand
+                if measurand in LARGEST and kind.location == "Outlet":
+                    self._note(message.transaction_id, measurand, at, kind.phase, value)
         if self._latest:
             self._coalesced.wake()
 
@@ -47,45 +58,55 @@ class SessionProgress:
         if self._connection is not None:
             await self._connection.close()
 
-    def _note(self, transaction_id: int, readings: list[Reading]) -> None:
-        at = max(reading[4] for reading in readings)
-        register, power = latest_total(readings, ENERGY, at), latest_total(readings, POWER, at)
-        known = self._latest.get(transaction_id)
-        if known is not None:
-            if known[2] > at:
-                return
-            register, power = known[0] if register is None else register, known[1] if power is None else power
-        if register is not None or power is not None:
-            self._latest[transaction_id] = (register, power, at)
+    def _note(self, transaction_id: int, measurand: str, at: datetime, phase: str, value: str) -> None:
+        latest = self._latest.setdefault(transaction_id, {})
+        known = latest.get(measurand)
+        if known is None or at > known[0]:
+            latest[measurand] = (at, {phase: value})
+        elif at == known[0]:
+            known[1][phase] = value
 
     async def _flush(self) -> None:
         latest, self._latest = self._latest, {}
+        rows = [(transaction_id, *_summary(latest[transaction_id])) for transaction_id in sorted(latest)]
         try:
             if self._connection is None or self._connection.closed:
-                parameters = connections[SYSTEM_ALIAS].get_connection_params()
-                kept = ("dbname", "user", "password", "host", "port", "connect_timeout", "sslmode")
-                self._connection = await psycopg.AsyncConnection.connect(
-                    autocommit=True, **{key: parameters[key] for key in kept if key in parameters}
-                )
-            # In the order of ids, so that two gateways can't deadlock on two sessions.
-            rows = [(key, *latest[key]) for key in sorted(latest)]
-            await self._connection.execute(UPDATE, [list(column) for column in zip(*rows, strict=True)])
-        except (psycopg.Error, OSError):
+                self._connection = await connect_system()
+            watchdog = asyncio.get_running_loop().call_later(TIMEOUT_S, cut, self._connection)
+            try:
+                await self._connection.execute(UPDATE, [list(column) for column in zip(*rows, strict=True)])
+            finally:
+                watchdog.cancel()
+        except AWAY:
             if self._connection is not None:
                 await self._connection.close()
                 self._connection = None
-            self._latest = latest | self._latest
+            self._keep(latest)
             raise
+        except psycopg.Error:
+            log.exception("session progress dropped")
+
+    def _keep(self, unwritten: dict[int, Latest]) -> None:
+        """For the next try, unless newer has come."""
+        for transaction_id, measured in unwritten.items():
+            for measurand, (at, phases) in measured.items():
+                for phase, value in phases.items():
+                    self._note(transaction_id, measurand, at, phase, value)
 
 
-def latest_total(readings: list[Reading], measurand: str, at: datetime) -> Decimal | None:
-    """The value over all phases at `at`: the one without a phase, else the sum of L1, L2 and L3."""
-    phases: dict[str, str] = {
-        reading[1]: reading[6]
-        for reading in readings
-        if reading[0] == measurand and reading[2] == "Outlet" and reading[4] == at
-    }
+def _summary(latest: Latest) -> tuple[Decimal | None, Decimal | None, datetime]:
+    """Register (Wh), power (W), and the newest time of the two."""
+    values = {}
+    for measurand, (_, phases) in latest.items():
+        total = total_of_phases({phase: Decimal(value) for phase, value in phases.items()})
+        if total is not None and abs(total) <= LARGEST[measurand]:
+            values[measurand] = total
+    return values.get(ENERGY), values.get(POWER), max(at for at, _ in latest.values())
+
+
+def total_of_phases(phases: dict[str, Decimal]) -> Decimal | None:
+    """The value over all phases: the one without a phase, else the sum of L1, L2 and L3 (OCPP.md "MeterValues")."""
     if "" in phases:
-        return Decimal(phases[""])
-    parts = [Decimal(value) for phase, value in phases.items() if phase in {"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"}]
+        return phases[""]
+    parts = [value for phase, value in phases.items() if phase in PHASES]
     return sum(parts, Decimal(0)) if parts else None

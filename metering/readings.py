@@ -19,14 +19,10 @@ CONTEXTS = {
     "Other": 7,
 }
 BEGIN, END, OTHER = 2, 3, 7
-# Unit as sent -> (normalised unit, factor). Temperatures are converted below.
-_SCALES: dict[str, tuple[str, Decimal]] = {
-    "kWh": ("Wh", Decimal(1000)),
-    "kvarh": ("varh", Decimal(1000)),
-    "kW": ("W", Decimal(1000)),
-    "kVA": ("VA", Decimal(1000)),
-    "kvar": ("var", Decimal(1000)),
-}
+PHASES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
+# Unit as sent -> normalised unit; the factor is a thousand. Temperatures are converted below.
+_THOUSANDS = {"kWh": "Wh", "kvarh": "varh", "kW": "W", "kVA": "VA", "kvar": "var"}
+_TEMPERATURES = frozenset({"Celcius", "Fahrenheit", "K"})
 _DEFAULT_UNITS = (
     ("Energy.Active", "Wh"),
     ("Energy.Reactive", "varh"),
@@ -40,18 +36,27 @@ _DEFAULT_UNITS = (
     ("Frequency", "Hz"),
     ("RPM", "rpm"),
 )
-_PLAIN = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,9})?\Z", re.ASCII)
+_PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?\Z", re.ASCII)
 # Beyond this a meter is broken, and the number would be too large to store exactly.
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 15, -12
+_LONGEST_NUMBER = 100
+# Combinations of measurand, unit and the rest that a process has met; a fleet has a few dozen.
+_SHAPES_REMEMBERED, _LONGEST_SHAPE = 4096, 200
 
 
-class Reading(NamedTuple):
-    """One value. `value` is exact decimal text in `unit`; raw_* only where the original differs."""
+class Kind(NamedTuple):
+    """What a series measures: normalised unit, '' for no phase, Outlet where no location is named."""
 
     measurand: str
     phase: str
     location: str
     unit: str
+
+
+class Reading(NamedTuple):
+    """One value. `value` is exact decimal text in the kind's unit; raw_* only where the original differs."""
+
+    kind: Kind
     at: datetime
     context: int
     value: str
@@ -62,10 +67,7 @@ class Reading(NamedTuple):
 class SignedValue(NamedTuple):
     """A signed value, verbatim."""
 
-    measurand: str
-    phase: str
-    location: str
-    unit: str
+    kind: Kind
     at: datetime
     context: int
     content: str
@@ -79,8 +81,19 @@ class Parsed(NamedTuple):
     skipped: int
 
 
+class _Shape(NamedTuple):
+    """What a sampledValue's words come to. `convert` is the unit as sent, where the value must be converted."""
+
+    kind: Kind
+    context: int
+    convert: str | None
+
+
+_shapes: dict[tuple[str | None, ...], _Shape] = {}
+
+
 def parse_meter_values(meter_values: list[dict[str, Any]]) -> Parsed:
-    """The `meterValue` or `transactionData` list of a message."""
+    """The `meterValue` or `transactionData` list of a message, as validated by its schema."""
     readings: list[Reading] = []
     signed: list[SignedValue] = []
     skipped = 0
@@ -93,41 +106,31 @@ def parse_meter_values(meter_values: list[dict[str, Any]]) -> Parsed:
             continue
         for sample in samples:
             get = sample.get
-            measurand = (get("measurand") or ENERGY)[:50]
-            unit = get("unit")
-            phase, location = (get("phase") or "")[:20], (get("location") or "Outlet")[:20]
-            context = CONTEXTS.get(get("context") or "Sample.Periodic", OTHER)
+            words = (get("measurand"), get("unit"), get("phase"), get("location"), get("context"))
+            kind, context, convert = _shapes.get(words) or _shape(words)
+            text: str = sample["value"]
             if get("format") == "SignedData":
-                signed.append(SignedValue(measurand, phase, location, (unit or "")[:20], at, context, sample["value"]))
+                signed.append(SignedValue(kind, at, context, text.replace("\0", "")))
                 continue
-            value = plain_number(sample["value"])
+            value: str | None = text if _PLAIN.match(text) else plain_number(text)
             if value is None:
                 skipped += 1
-                continue
-            if unit is None:
-                unit = default_unit(measurand)
-            if unit in _NEEDS_WORK:
-                value, unit, raw_value, raw_unit = normalise(value, unit)
-                readings.append(
-                    Reading(measurand, phase, location, unit, at, context, value, raw_value[:100], raw_unit[:20])
-                )
+            elif convert is None:
+                readings.append(Reading(kind, at, context, value, None, None))
             else:
-                readings.append(Reading(measurand, phase, location, unit[:20], at, context, value, None, None))
+                readings.append(Reading(kind, at, context, convert_value(value, convert), value, convert))
     return Parsed(readings, signed, skipped)
-
-
-_NEEDS_WORK = {*_SCALES, "Celcius", "Fahrenheit", "K"}
 
 
 def register_reading(value_wh: Decimal, at: datetime, context: int) -> Reading:
     """`meterStart` and `meterStop` as readings of the outlet's register."""
-    return Reading(ENERGY, "", "Outlet", "Wh", at, context, f"{value_wh:f}", None, None)
+    return Reading(Kind(ENERGY, "", "Outlet", "Wh"), at, context, f"{value_wh:f}", None, None)
 
 
 def plain_number(text: str) -> str | None:
     """Exact decimal text without an exponent; None for what is no number (also NaN, infinity, absurd sizes)."""
-    if _PLAIN.match(text):
-        return text
+    if len(text) > _LONGEST_NUMBER:
+        return None
     try:
         number = Decimal(text.strip())
     except InvalidOperation:
@@ -136,10 +139,10 @@ def plain_number(text: str) -> str | None:
         return None
     if number == 0:
         return "0"
+    if not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT:
+        return None
     exponent = number.as_tuple().exponent
     assert isinstance(exponent, int)  # noqa: S101 (finite)
-    if number.adjusted() > _LARGEST_EXPONENT or number.adjusted() < _SMALLEST_EXPONENT:
-        return None
     return f"{number:f}" if exponent >= _SMALLEST_EXPONENT else f"{round(number, -_SMALLEST_EXPONENT):f}"
 
 
@@ -151,14 +154,33 @@ def default_unit(measurand: str) -> str:
     return ""
 
 
-def normalise(value: str, unit: str) -> tuple[str, str, str, str]:
-    """(value, unit) in the normalised unit, then as given."""
+def convert_value(value: str, unit: str) -> str:
+    """A plain number in `unit` as plain number in the normalised unit. Exact, but for Fahrenheit (six decimals)."""
     number = Decimal(value)
-    if unit in _SCALES:
-        target, factor = _SCALES[unit]
-        return f"{number * factor:f}", target, value, unit
-    if unit == "Fahrenheit":
+    if unit in _THOUSANDS:
+        number *= 1000
+    elif unit == "Fahrenheit":
         number = round((number - 32) * 5 / 9, 6)
     elif unit == "K":
         number -= Decimal("273.15")
-    return f"{number:f}", "Celsius", value, unit
+    return f"{number:f}"
+
+
+def normalised_unit(unit: str) -> str:
+    """The unit that values are stored in; an unknown one is kept as it is."""
+    return "Celsius" if unit in _TEMPERATURES else _THOUSANDS.get(unit, unit)
+
+
+def _shape(words: tuple[str | None, ...]) -> _Shape:
+    """Work out what the words mean, and remember it: the same few combinations come all day."""
+    measurand, unit, phase, location, context = (word.replace("\0", "") if word else None for word in words)
+    measurand = (measurand or ENERGY)[:50]
+    unit = default_unit(measurand) if unit is None else unit[:20]
+    kind = Kind(measurand, (phase or "")[:20], (location or "Outlet")[:20], normalised_unit(unit))
+    convert = unit if unit in _THOUSANDS or unit in _TEMPERATURES else None
+    shape = _Shape(kind, CONTEXTS.get(context or "Sample.Periodic", OTHER), convert)
+    if sum(len(word) for word in words if word) <= _LONGEST_SHAPE:
+        if len(_shapes) >= _SHAPES_REMEMBERED:
+            _shapes.clear()
+        _shapes[words] = shape
+    return shape

@@ -2,44 +2,70 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
+from typing import Any
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from chargepoints.models import Transaction
 from metering.models import Sample
-from metering.readings import ENERGY
+from metering.progress import total_of_phases
+from metering.readings import ENERGY, PHASES
 
 # A power value older than this says nothing about now.
 STALE = timedelta(minutes=5)
+# A session that has run for longer is not looked for when summing up a day.
+LONGEST_SESSION = timedelta(days=7)
 
 
-def samples(charge_point_id: int) -> QuerySet[Sample]:
-    """The station's readings with their series, newest first."""
-    return Sample.objects.filter(series__charge_point_id=charge_point_id).select_related("series").order_by("-at")
+def samples(
+    charge_point_id: int,
+    *,
+    evse_number: int | None = None,
+    transaction_id: int | None = None,
+    measurand: str | None = None,
+    phase: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> QuerySet[Sample]:
+    """The station's readings with their series, newest first; `start` inclusive, `end` exclusive.
+
+    (at, series, context) is a total order: a cursor over it neither skips nor repeats.
+    """
+    wanted = {
+        "series__charge_point_id": charge_point_id,
+        "series__evse_number": evse_number,
+        "transaction_id": transaction_id,
+        "series__measurand": measurand,
+        "series__phase": phase,
+        "at__gte": start,
+        "at__lt": end,
+    }
+    found = Sample.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
+    return found.select_related("series").order_by("-at", "series_id", "context")
 
 
 def last_register(transaction_id: int) -> tuple[Decimal, datetime] | None:
     """The last register reading of the rising streak that began with the session; (Wh, time).
 
     A register that falls was reset or swapped: what came before is the last that can be believed.
+    Phases are summed where no total is sent.
     """
     session = Transaction.objects.select_related("evse").get(pk=transaction_id)
-    readings = Sample.objects.filter(
-        series__charge_point_id=session.charge_point_id,
-        series__evse_number=session.evse.number,
-        series__measurand=ENERGY,
-        series__phase="",
-        series__location="Outlet",
-        transaction_id=transaction_id,
-        at__gte=session.started_at,
-    ).order_by("at", "context")
+    readings = _registers(session.charge_point_id, session.evse.number).filter(
+        series__phase__in=["", *PHASES], transaction_id=transaction_id, at__gte=session.started_at
+    )
+    rows = readings.order_by("at", "context").values_list("at", "context", "series__phase", "value")
     last: tuple[Decimal, datetime] | None = None
-    for value, at in readings.values_list("value", "at").iterator(chunk_size=1000):
+    for (at, _), group in groupby(rows.iterator(chunk_size=1000), key=lambda row: row[:2]):
+        value = total_of_phases({phase: value for _, _, phase, value in group})
+        if value is None or value < session.meter_start_wh:
+            continue
         if last is not None and value < last[0]:
             break
-        if value >= session.meter_start_wh:
-            last = (value, at)
+        last = (value, at)
     return last
 
 
@@ -52,40 +78,37 @@ def power_now_w() -> Decimal:
 
 
 def energy_since_wh(midnight: datetime) -> Decimal:
-    """Energy delivered since `midnight`, from registers: sessions begun since, and what older ones have added."""
-    begun = Transaction.objects.filter(started_at__gte=midnight)
-    total = _delivered(begun.exclude(meter_stop_wh=None), "meter_stop_wh")
-    total += _delivered(begun.filter(meter_stop_wh=None).exclude(last_register_wh=None), "last_register_wh")
-    older = Transaction.objects.filter(
-        started_at__lt=midnight, started_at__gt=midnight - timedelta(days=2), last_reading_at__gte=midnight
-    )
-    for session in older.select_related("evse"):
-        at_midnight = _register_at(session, midnight)
-        end = session.meter_stop_wh if session.meter_stop_wh is not None else session.last_register_wh
-        if end is not None and end > at_midnight:
-            total += end - at_midnight
-    return total
+    """Energy delivered since `midnight`, from registers: sessions begun since, and what older ones have added.
 
-
-def _delivered(sessions: QuerySet[Transaction], register: str) -> Decimal:
-    rising = sessions.filter(**{f"{register}__gte": F("meter_start_wh")})
-    return rising.aggregate(total=Sum(F(register) - F("meter_start_wh")))["total"] or Decimal(0)
-
-
-def _register_at(session: Transaction, at: datetime) -> Decimal:
-    """The register of a session at an instant: its last reading before, else its start."""
-    value = (
-        Sample.objects.filter(
-            series__charge_point_id=session.charge_point_id,
-            series__evse_number=session.evse.number,
-            series__measurand=ENERGY,
-            series__phase="",
-            transaction_id=session.pk,
-            at__lte=at,
-            at__gte=session.started_at,
-        )
+    A session whose register fell below its start adds nothing here; the aggregates work it out.
+    """
+    with_end = Transaction.objects.annotate(end_wh=Coalesce("meter_stop_wh", "last_register_wh"))
+    begun = with_end.filter(started_at__gte=midnight).annotate(begin_wh=F("meter_start_wh"))
+    at_midnight = (
+        _registers(OuterRef("charge_point_id"), OuterRef("evse__number"))
+        .filter(series__phase="", transaction_id=OuterRef("pk"), at__lte=midnight, at__gte=OuterRef("started_at"))
         .order_by("-at")
-        .values_list("value", flat=True)
-        .first()
+        .values("value")[:1]
     )
-    return session.meter_start_wh if value is None else Decimal(value)
+    older = with_end.filter(
+        Q(last_reading_at__gte=midnight) | Q(stopped_at__gte=midnight),
+        started_at__lt=midnight,
+        started_at__gt=midnight - LONGEST_SESSION,
+    ).annotate(begin_wh=Coalesce(Subquery(at_midnight), "meter_start_wh"))
+    return _risen(begun) + _risen(older)
+
+
+def _risen(sessions: QuerySet[Any]) -> Decimal:
+    """Sum of end_wh - begin_wh, both annotated, where that is positive."""
+    rising = sessions.filter(end_wh__gt=F("begin_wh"))
+    return rising.aggregate(total=Sum(F("end_wh") - F("begin_wh")))["total"] or Decimal(0)
+
+
+def _registers(charge_point_id: int | OuterRef, evse_number: int | OuterRef) -> QuerySet[Sample]:
+    """The import register at the outlet of one EVSE."""
+    return Sample.objects.filter(
+        series__charge_point_id=charge_point_id,
+        series__evse_number=evse_number,
+        series__measurand=ENERGY,
+        series__location="Outlet",
+    )

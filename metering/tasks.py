@@ -4,12 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
+import redis
 import structlog
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from metering.ingest.connection import AWAY
 from metering.ingest.drain import drain_spill
 from metering.models import QuarantinedReading
 from tenants.context import system_transaction
@@ -27,8 +28,8 @@ def flush_spilled() -> int:
     """Bring readings from Redis to PostgreSQL; while that is away, the next run tries again."""
     try:
         return asyncio.run(drain_spill())
-    except psycopg.OperationalError as error:
-        log.warning("PostgreSQL still away", error=str(error)[:200])
+    except (*AWAY, redis.RedisError) as error:
+        log.warning("readings stay in Redis for now", error=f"{type(error).__name__}: {error}"[:200])
         return 0
 
 

@@ -2,6 +2,8 @@
 
 A consumer group hands each entry to one worker. It is removed only after the commit; an entry of a worker that
 died is taken over after a minute. Twice stored is once stored: the samples' key absorbs it.
+Crash points: before the commit, the entry is pending and taken over; after it and before the removal, it is
+taken over and absorbed.
 """
 
 import os
@@ -9,27 +11,30 @@ import socket
 import uuid
 from typing import Any
 
-import psycopg
 import redis.asyncio
 import structlog
 from django.conf import settings
 
-from metering.ingest.message import MeterMessage, pack, unpack
-from metering.ingest.spill import STREAM
+from metering.ingest.message import pack, unpack
+from metering.ingest.salvage import insert_what_can_be
+from metering.ingest.spill import GROUP, STREAM, remove_entries
 from metering.ingest.store import SampleStore
 from metering.metrics import DRAINED
 
 log = structlog.get_logger(__name__)
 
-GROUP = "drain"
-ENTRIES = 50
+# Entries that share a transaction; each holds 100 values and more.
+ENTRIES = 20
 ABANDONED_MS = 60_000
-DEAD_LETTERS = "csms:spill:refused"
+# What not even quarantine takes (readings of a deleted charge point), for a person to look at.
+DEAD_LETTERS, DEAD_LETTERS_KEPT = "csms:spill:refused", 1000
+
+Entry = tuple[bytes, dict[bytes, bytes]]
 
 
-async def drain_spill() -> int:
-    """Drain what is there; the number of readings stored. psycopg.OperationalError while PostgreSQL is away."""
-    client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=10)
+async def drain_spill(*, abandoned_ms: int = ABANDONED_MS) -> int:
+    """Drain what is there; the number of readings stored. One of `connection.AWAY` while PostgreSQL is away."""
+    client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=2)
     store = SampleStore()
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     total = 0
@@ -37,22 +42,18 @@ async def drain_spill() -> int:
         if not await client.exists(STREAM):
             return 0
         await _ensure_group(client)
-        while entries := await _next_entries(client, worker):
-            for entry_id, fields in entries:
-                # An entry that another worker removed meanwhile comes without content.
-                if fields:
-                    total += await _store_entry(client, store, fields[b"batch"])
-                await client.xack(STREAM, GROUP, entry_id)
-                await client.xdel(STREAM, entry_id)
-        await client.xgroup_delconsumer(STREAM, GROUP, worker)
+        while entries := await _next_entries(client, worker, abandoned_ms):
+            stored = await _store_entries(client, store, entries)
+            total += stored
+            DRAINED.inc(stored)
+        await _forget_workers(client)
     finally:
         await store.close()
         await client.aclose()
-    DRAINED.inc(total)
     return total
 
 
-async def _ensure_group(client: Any) -> None:
+async def _ensure_group(client: "redis.asyncio.Redis") -> None:
     try:
         await client.xgroup_create(STREAM, GROUP, id="0")
     except redis.ResponseError as error:
@@ -60,39 +61,30 @@ async def _ensure_group(client: Any) -> None:
             raise
 
 
-async def _next_entries(client: Any, worker: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
+async def _next_entries(client: Any, worker: str, abandoned_ms: int) -> list[Entry]:
     """Abandoned entries first: they are the older ones."""
-    claimed = await client.xautoclaim(STREAM, GROUP, worker, min_idle_time=ABANDONED_MS, count=ENTRIES)
-    if claimed[1]:
-        return list(claimed[1])
+    claimed = await client.xautoclaim(STREAM, GROUP, worker, min_idle_time=abandoned_ms, count=ENTRIES)
+    # Redis 6.2 names entries that another worker has removed meanwhile, without content.
+    entries = [entry for entry in claimed[1] if entry and entry[1]]
+    if entries:
+        return entries
     read = await client.xreadgroup(GROUP, worker, {STREAM: ">"}, count=ENTRIES)
     return list(read[0][1]) if read else []
 
 
-async def _store_entry(client: Any, store: SampleStore, packed: bytes) -> int:
-    """Store a batch, or each message of it that can be; what can't is set aside, never lost."""
-    messages = unpack(packed)
-    try:
-        await store.insert(messages)
-        return sum(message.size for message in messages)
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error:
-        store.forget_series()
-    return sum([await _store_one(client, store, message) for message in messages])
+async def _store_entries(client: "redis.asyncio.Redis", store: SampleStore, entries: list[Entry]) -> int:
+    """Store the entries together, take them out of the stream; the number of values they held."""
+    messages = [message for _, fields in entries for message in unpack(fields[b"batch"])]
+    refused = await insert_what_can_be(store, messages)
+    for message, error in refused:
+        fields: Any = {"batch": pack([message]), "error": str(error)[:500]}
+        await client.xadd(DEAD_LETTERS, fields, maxlen=DEAD_LETTERS_KEPT)
+    await remove_entries(client, [(entry_id, int(fields[b"values"])) for entry_id, fields in entries])
+    return sum(message.size for message in messages) - sum(message.size for message, _ in refused)
 
 
-async def _store_one(client: Any, store: SampleStore, message: MeterMessage) -> int:
-    try:
-        await store.insert([message])
-    except psycopg.OperationalError:
-        raise
-    except psycopg.errors.CheckViolation:
-        message.quarantined += [("no_partition", reading) for reading in message.readings]
-        message.readings = []
-        await store.insert([message])
-    except psycopg.Error as error:
-        log.error("spilled readings refused", charge_point_id=message.charge_point_id, error=str(error)[:200])
-        await client.xadd(DEAD_LETTERS, {"batch": pack([message]), "error": str(error)[:500]})
-        return 0
-    return message.size
+async def _forget_workers(client: Any) -> None:
+    """Every run is a consumer of its own; those that left nothing behind are struck off."""
+    for consumer in await client.xinfo_consumers(STREAM, GROUP):
+        if consumer["pending"] == 0 and consumer["idle"] > ABANDONED_MS:
+            await client.xgroup_delconsumer(STREAM, GROUP, consumer["name"])

@@ -1,21 +1,28 @@
 """The SQL of ingest, on one raw connection under the system role: a batch is one transaction.
 
-COPY straight into a table is refused under row-level security, and a temporary table would not survive a
-transaction-pooling proxy; `unnest` of arrays takes one round trip and needs neither.
+COPY straight into a table is refused under row-level security, and a temporary table costs three round trips
+and does not survive a transaction-pooling proxy; one INSERT from `unnest` of arrays needs neither. The array
+literals are put together here: psycopg's list dumper took half of the processor time of ingest.
 """
 
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 import psycopg
-from django.db import connections
 
+from metering.ingest.connection import Connection, connect_system, cut
 from metering.ingest.message import MeterMessage
-from tenants.context import SYSTEM_ALIAS
+from metering.readings import Kind, Reading
 
-SeriesKey = tuple[int, int, int, str, str, str, str]
+SeriesKey = tuple[int, int, int, Kind]
+# A meter: (charge point, EVSE number).
+Meter = tuple[int, int]
 # Distinct series that one process remembers (about 200 bytes each); past it the memory starts anew.
 SERIES_REMEMBERED = 500_000
+# A commit that takes longer is given up on; the batch goes to the spill (and may be in both: absorbed).
+TIMEOUT_S = 5.0
 
 INSERT_SAMPLES = """
 INSERT INTO metering_sample
@@ -42,32 +49,66 @@ INSERT INTO metering_signedreading (tenant_id, charge_point_id, evse_number, tra
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 INSERT_QUARANTINED = """
-INSERT INTO metering_quarantinedreading (tenant_id, charge_point_id, evse_number, received_at, reason, reading)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO metering_quarantinedreading
+    (tenant_id, charge_point_id, evse_number, transaction_id, received_at, reason, reading)
+VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
 
-class SampleStore:
-    """One connection and the series that it knows."""
+class SeriesCache:
+    """Ids of series by meter and kind. Shared by the stores of a process: ids never change."""
 
-    def __init__(self, series: dict[SeriesKey, int] | None = None) -> None:
-        # Shared between the stores of a process: ids never change, and a deleted one fails its insert's commit.
-        self._series: dict[SeriesKey, int] = {} if series is None else series
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+    def __init__(self) -> None:
+        self._by_meter: dict[Meter, dict[Kind, int]] = {}
+        self._count = 0
+
+    def of_meter(self, meter: Meter) -> dict[Kind, int]:
+        return self._by_meter.get(meter, {})
+
+    def keep(self, meter: Meter, kind: Kind, series_id: int) -> None:
+        if self._count >= SERIES_REMEMBERED:
+            self.forget()
+        self._by_meter.setdefault(meter, {})[kind] = series_id
+        self._count += 1
+
+    def forget(self) -> None:
+        self._by_meter.clear()
+        self._count = 0
+
+
+class SampleStore:
+    """One connection, opened when needed and replaced when it broke."""
+
+    def __init__(self, series: SeriesCache | None = None) -> None:
+        self._series = SeriesCache() if series is None else series
+        self._connection: Connection | None = None
 
     async def insert(self, messages: list[MeterMessage]) -> None:
-        """Store all messages in one transaction; psycopg.Error and nothing stored where one can't be."""
+        """Store all messages in one transaction; nothing of them where one can't be.
+
+        Raises one of `connection.AWAY` while PostgreSQL can't take them; psycopg.DataError, IntegrityError or
+        another exception where one of the messages is to blame.
+        """
         connection = await self._connect()
-        rare = any(message.signed or message.quarantined for message in messages)
-        rows = await self._rows(connection, messages)
-        if not rare:
-            if rows[0]:
-                await connection.execute(INSERT_SAMPLES, rows)
-            return
-        async with connection.transaction():
-            if rows[0]:
-                await connection.execute(INSERT_SAMPLES, rows)
-            await self._insert_rare(connection, messages)
+        watchdog = asyncio.get_running_loop().call_later(TIMEOUT_S, cut, connection)
+        try:
+            columns = await self._columns(connection, messages)
+            if not any(message.signed or message.quarantined for message in messages):
+                if columns:
+                    await connection.execute(INSERT_SAMPLES, columns)
+                return
+            async with connection.transaction():
+                if columns:
+                    await connection.execute(INSERT_SAMPLES, columns)
+                await _insert_rare(connection, messages)
+        finally:
+            watchdog.cancel()
+
+    async def ensure_partitions(self, days: Iterable[str]) -> None:
+        """Make the partitions of these days (ISO dates)."""
+        connection = await self._connect()
+        for day in days:
+            await connection.execute("SELECT csms_ensure_partition('metering_sample', %s::date)", [day])
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -75,60 +116,102 @@ class SampleStore:
             await connection.close()
 
     def forget_series(self) -> None:
-        """After an error: perhaps a series was deleted with its charge point."""
-        self._series.clear()
+        """After an error: perhaps a series is gone with its charge point."""
+        self._series.forget()
 
-    async def _rows(self, connection: psycopg.AsyncConnection[Any], messages: list[MeterMessage]) -> list[list[Any]]:
-        keys: list[SeriesKey] = []
-        tenant_ids, at, contexts, values, transaction_ids, received, raw_values, raw_units = ([] for _ in range(8))
+    async def _columns(self, connection: Connection, messages: list[MeterMessage]) -> list[str]:
+        """The arguments of INSERT_SAMPLES as array literals; empty where there are no plain readings."""
+        series_ids = await self._series_ids(connection, messages)
+        if not series_ids:
+            return []
+        tenant_ids, at, contexts, values, transaction_ids, received, raw_values, raw_units = ([""] * 0 for _ in range(8))
         for message in messages:
-            tenant_id, charge_point_id, evse = message.tenant_id, message.charge_point_id, message.evse_number
-            for reading in message.readings:
-                keys.append((tenant_id, charge_point_id, evse, *reading[:4]))
-                tenant_ids.append(tenant_id)
-                at.append(reading[4])
-                contexts.append(reading[5])
-                values.append(reading[6])
-                transaction_ids.append(message.transaction_id)
-                received.append(message.received_at)
-                raw_values.append(reading[7])
-                raw_units.append(reading[8])
-        known = self._series
-        missing = {key for key in keys if key not in known}
+            count = len(message.readings)
+            tenant_ids += [str(message.tenant_id)] * count
+            transaction_ids += ["NULL" if message.transaction_id is None else str(message.transaction_id)] * count
+            received += [message.received_at.isoformat()] * count
+            written: Any = None
+            text = ""
+            for _, moment, context, value, raw_value, raw_unit in message.readings:
+                # Readings of one meterValue share their time.
+                if moment is not written:
+                    written, text = moment, moment.isoformat()
+                at.append(text)
+                contexts.append(str(context))
+                values.append(value)
+                # Digits and known units only: nothing here needs quoting.
+                raw_values.append(raw_value or "NULL")
+                raw_units.append(raw_unit or "NULL")
+        columns = (tenant_ids, series_ids, at, contexts, values, transaction_ids, received, raw_values, raw_units)
+        return ["{" + ",".join(column) + "}" for column in columns]
+
+    async def _series_ids(self, connection: Connection, messages: list[MeterMessage]) -> list[str]:
+        """The series id of each reading, in order. New series are made."""
+        # Looked up before and after learning: another batch may have emptied the cache while this one waited.
+        found, missing = self._look_up(messages, {})
         if missing:
-            await self._learn(connection, list(missing))
-        series_ids = [known[key] for key in keys]
-        return [tenant_ids, series_ids, at, contexts, values, transaction_ids, received, raw_values, raw_units]
+            found, missing = self._look_up(messages, await self._learn(connection, missing))
+            if missing:
+                raise psycopg.IntegrityError(f"series could not be made: {next(iter(missing))}")
+        return found
 
-    async def _learn(self, connection: psycopg.AsyncConnection[Any], keys: list[SeriesKey]) -> None:
-        if len(self._series) > SERIES_REMEMBERED:
-            self._series.clear()
-        # Sorted, so that two processes that meet the same new series wait for each other instead of deadlocking.
-        columns = [list(column) for column in zip(*sorted(keys), strict=True)]
-        await connection.execute(INSERT_SERIES, columns)
-        cursor = await connection.execute(SELECT_SERIES, columns)
-        for *key, series_id in await cursor.fetchall():
-            self._series[tuple(key)] = series_id
-        unknown = [key for key in keys if key not in self._series]
-        if unknown:
-            raise psycopg.IntegrityError(f"series could not be made: {unknown[0]}")
-
-    async def _insert_rare(self, connection: psycopg.AsyncConnection[Any], messages: list[MeterMessage]) -> None:
+    def _look_up(
+        self, messages: list[MeterMessage], learnt: dict[SeriesKey, int]
+    ) -> tuple[list[str], set[SeriesKey]]:
+        found: list[str] = []
+        missing: set[SeriesKey] = set()
         for message in messages:
-            head = (message.tenant_id, message.charge_point_id, message.evse_number)
-            for value in message.signed:
-                await connection.execute(
-                    INSERT_SIGNED, (*head, message.transaction_id, message.received_at, *value[:6], value.content)
-                )
-            for reason, reading in message.quarantined:
-                packed = orjson.dumps(reading._asdict()).decode()
-                await connection.execute(INSERT_QUARANTINED, (*head, message.received_at, reason, packed))
+            series = self._series.of_meter((message.charge_point_id, message.evse_number))
+            for reading in message.readings:
+                series_id = series.get(reading.kind)
+                if series_id is None:
+                    key = (message.tenant_id, message.charge_point_id, message.evse_number, reading.kind)
+                    series_id = learnt.get(key)
+                    if series_id is None:
+                        missing.add(key)
+                        continue
+                found.append(str(series_id))
+        return found, missing
 
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+    async def _learn(self, connection: Connection, keys: set[SeriesKey]) -> dict[SeriesKey, int]:
+        # Sorted, so that two processes that meet the same new series wait for each other instead of deadlocking.
+        rows = [(*key[:3], *key[3]) for key in sorted(keys)]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        # Most often they are there and only this process doesn't know: a reconnected fleet writes nothing here.
+        learnt = await self._select_series(connection, columns)
+        if len(learnt) < len(keys):
+            await connection.execute(INSERT_SERIES, columns)
+            learnt = await self._select_series(connection, columns)
+        for (_, charge_point_id, evse_number, kind), series_id in learnt.items():
+            self._series.keep((charge_point_id, evse_number), kind, series_id)
+        return learnt
+
+    async def _select_series(self, connection: Connection, columns: list[list[Any]]) -> dict[SeriesKey, int]:
+        cursor = await connection.execute(SELECT_SERIES, columns)
+        return {
+            (tenant_id, charge_point_id, evse_number, Kind(*kind)): series_id
+            for tenant_id, charge_point_id, evse_number, *kind, series_id in await cursor.fetchall()
+        }
+
+    async def _connect(self) -> Connection:
         if self._connection is None or self._connection.closed or self._connection.broken:
-            parameters = connections[SYSTEM_ALIAS].get_connection_params()
-            kept = ("dbname", "user", "password", "host", "port", "connect_timeout", "sslmode")
-            self._connection = await psycopg.AsyncConnection.connect(
-                autocommit=True, **{key: parameters[key] for key in kept if key in parameters}
-            )
+            self._connection = await connect_system()
         return self._connection
+
+
+async def _insert_rare(connection: Connection, messages: list[MeterMessage]) -> None:
+    for message in messages:
+        head = (
+            message.tenant_id, message.charge_point_id, message.evse_number, message.transaction_id, message.received_at
+        )
+        for value in message.signed:
+            await connection.execute(INSERT_SIGNED, (*head, *value.kind, value.at, value.context, value.content))
+        for reason, reading in message.quarantined:
+            await connection.execute(INSERT_QUARANTINED, (*head, reason, _described(reading)))
+
+
+def _described(reading: Reading) -> str:
+    """JSON; equal for equal readings, so that a resent one adds nothing."""
+    described = reading.kind._asdict() | reading._asdict()
+    del described["kind"]
+    return orjson.dumps(described).decode()

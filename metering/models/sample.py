@@ -1,6 +1,7 @@
 """Readings: a series per meter and measurand, and slim samples in daily partitions."""
 
 from django.db import models
+from django.db.models.functions import MD5, Cast
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.models import ChargePoint
@@ -92,16 +93,27 @@ class SignedReading(TenantOwned):
 
 
 class QuarantinedReading(TenantOwned):
-    """A reading whose clock is beyond belief (1970, next year): kept apart, with when it really came."""
+    """A reading that is no sample: its clock is beyond belief (1970, next year), or the database refused it."""
 
     charge_point = TenantForeignKey(ChargePoint, on_delete=models.CASCADE, related_name="+")
     evse_number = models.PositiveSmallIntegerField()
+    transaction_id = models.BigIntegerField(null=True)
     reason = models.CharField(max_length=40)
     reading = models.JSONField()
     received_at = models.DateTimeField(db_index=True)
 
     class Meta:
         ordering = ["-received_at"]
+        constraints = [
+            # A resent one adds nothing.
+            models.UniqueConstraint(
+                "charge_point",
+                "evse_number",
+                "reason",
+                MD5(Cast("reading", models.TextField())),
+                name="quarantined_reading_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason} at {self.received_at}"

@@ -32,7 +32,7 @@ from tenants.context import system_transaction
 from tenants.models import Tenant
 
 MEASURANDS = (
-    ("Energy.Active.Import.Register", "Wh", "L", "123456"),
+    ("Energy.Active.Import.Register", "Wh", "", "123456"),
     ("Power.Active.Import", "kW", "", "7.36"),
     ("Current.Import", "A", "L1", "31.8"),
     ("Voltage", "V", "L1-N", "230.4"),
@@ -72,7 +72,7 @@ def payload(at: datetime) -> list[dict[str, Any]]:
                     "location": "Outlet",
                     "context": "Sample.Periodic",
                 }
-                | ({"phase": phase} if phase.startswith("L1") else {})
+                | ({"phase": phase} if phase else {})
                 for measurand, unit, phase, value in MEASURANDS
             ],
         }
