@@ -11,7 +11,15 @@ from tenants.context import SYSTEM_ALIAS
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 # What Django adds for its own use.
-_NOT_LIBPQ = {"context", "cursor_factory", "prepare_threshold", "server_side_binding", "pool", "assume_role", "isolation_level"}
+_NOT_LIBPQ = {
+    "context",
+    "cursor_factory",
+    "prepare_threshold",
+    "server_side_binding",
+    "pool",
+    "assume_role",
+    "isolation_level",
+}
 
 # PostgreSQL can't take readings now, whatever they are: not there, shutting down, read-only, full, no such table.
 AWAY = (

@@ -72,7 +72,8 @@ class SeriesCache:
         self._count += 1
 
     def forget(self) -> None:
-        self._by_meter.clear()
+        """Start anew; who holds on to a meter's series keeps them."""
+        self._by_meter = {}
         self._count = 0
 
 
@@ -124,7 +125,9 @@ class SampleStore:
         series_ids = await self._series_ids(connection, messages)
         if not series_ids:
             return []
-        tenant_ids, at, contexts, values, transaction_ids, received, raw_values, raw_units = ([""] * 0 for _ in range(8))
+        tenant_ids, at, contexts, values, transaction_ids, received, raw_values, raw_units = (
+            [""] * 0 for _ in range(8)
+        )
         for message in messages:
             count = len(message.readings)
             tenant_ids += [str(message.tenant_id)] * count
@@ -147,31 +150,14 @@ class SampleStore:
 
     async def _series_ids(self, connection: Connection, messages: list[MeterMessage]) -> list[str]:
         """The series id of each reading, in order. New series are made."""
-        # Looked up before and after learning: another batch may have emptied the cache while this one waited.
-        found, missing = self._look_up(messages, {})
+        # Held on to: another batch may empty the cache while this one waits for the database.
+        known = [self._series.of_meter((message.charge_point_id, message.evse_number)) for message in messages]
+        found, missing = _look_up(messages, known, {})
         if missing:
-            found, missing = self._look_up(messages, await self._learn(connection, missing))
+            found, missing = _look_up(messages, known, await self._learn(connection, missing))
             if missing:
                 raise psycopg.IntegrityError(f"series could not be made: {next(iter(missing))}")
         return found
-
-    def _look_up(
-        self, messages: list[MeterMessage], learnt: dict[SeriesKey, int]
-    ) -> tuple[list[str], set[SeriesKey]]:
-        found: list[str] = []
-        missing: set[SeriesKey] = set()
-        for message in messages:
-            series = self._series.of_meter((message.charge_point_id, message.evse_number))
-            for reading in message.readings:
-                series_id = series.get(reading.kind)
-                if series_id is None:
-                    key = (message.tenant_id, message.charge_point_id, message.evse_number, reading.kind)
-                    series_id = learnt.get(key)
-                    if series_id is None:
-                        missing.add(key)
-                        continue
-                found.append(str(series_id))
-        return found, missing
 
     async def _learn(self, connection: Connection, keys: set[SeriesKey]) -> dict[SeriesKey, int]:
         # Sorted, so that two processes that meet the same new series wait for each other instead of deadlocking.
@@ -199,10 +185,33 @@ class SampleStore:
         return self._connection
 
 
+def _look_up(
+    messages: list[MeterMessage], known: list[dict[Kind, int]], learnt: dict[SeriesKey, int]
+) -> tuple[list[str], set[SeriesKey]]:
+    """Ids of the readings' series, and the keys of those that neither `known` (per message) nor `learnt` has."""
+    found: list[str] = []
+    missing: set[SeriesKey] = set()
+    for message, series in zip(messages, known, strict=True):
+        for reading in message.readings:
+            series_id = series.get(reading.kind)
+            if series_id is None:
+                key = (message.tenant_id, message.charge_point_id, message.evse_number, reading.kind)
+                series_id = learnt.get(key)
+                if series_id is None:
+                    missing.add(key)
+                    continue
+            found.append(str(series_id))
+    return found, missing
+
+
 async def _insert_rare(connection: Connection, messages: list[MeterMessage]) -> None:
     for message in messages:
         head = (
-            message.tenant_id, message.charge_point_id, message.evse_number, message.transaction_id, message.received_at
+            message.tenant_id,
+            message.charge_point_id,
+            message.evse_number,
+            message.transaction_id,
+            message.received_at,
         )
         for value in message.signed:
             await connection.execute(INSERT_SIGNED, (*head, *value.kind, value.at, value.context, value.content))

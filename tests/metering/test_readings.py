@@ -65,13 +65,16 @@ def test_every_context_has_its_code(context: str) -> None:
 
 
 def test_phases_locations_and_contexts_tell_readings_apart() -> None:
-    samples = [{"value": "1", "phase": phase, "location": place} for phase in ("L1", "L2-N") for place in ("Inlet", "EV")]
+    samples = [
+        {"value": "1", "phase": phase, "location": place} for phase in ("L1", "L2-N") for place in ("Inlet", "EV")
+    ]
     kinds = {reading.kind for reading in parse(*samples).readings}
     assert len(kinds) == 4
 
 
 @pytest.mark.parametrize(
-    "value", ["", " ", "NaN", "inf", "-Infinity", "abc", "1,5", "--1", "1e999999999", "9" * 60_000, "1e-99", "0x10", "\0"]
+    "value",
+    ["", " ", "NaN", "inf", "-Infinity", "abc", "1,5", "--1", "1e999999999", "9" * 60_000, "1e-99", "0x10", "\0"],
 )
 def test_what_is_no_number_is_skipped_and_the_rest_kept(value: str) -> None:
     parsed = parse({"value": value}, {"value": "5"})
@@ -87,7 +90,7 @@ def test_odd_spellings_of_numbers_are_understood(sent: str, stored: str) -> None
 
 
 def test_signed_data_is_kept_verbatim_apart_from_the_numbers() -> None:
-    content = "OCMF|{\"FV\":\"1.0\"}|" + "a" * 3000
+    content = 'OCMF|{"FV":"1.0"}|' + "a" * 3000
     parsed = parse({"value": content, "format": "SignedData", "context": "Transaction.End"}, {"value": "5"})
     assert parsed.signed[0].content == content
     assert parsed.signed[0].context == CONTEXTS["Transaction.End"]
@@ -131,7 +134,7 @@ def test_a_number_keeps_its_exact_value(number: Decimal) -> None:
 _words = st.none() | st.text(max_size=60) | st.sampled_from(["kWh", "Wh", "L1", "Outlet", "Voltage", "SignedData"])
 _sample = st.fixed_dictionaries(
     {"value": st.text(max_size=30) | st.integers().map(str)},
-    optional={name: _words for name in ("measurand", "unit", "phase", "location", "context", "format")},
+    optional=dict.fromkeys(("measurand", "unit", "phase", "location", "context", "format"), _words),
 )
 _value = st.fixed_dictionaries(
     {"timestamp": st.text(max_size=30) | st.just(AT), "sampledValue": st.lists(_sample, min_size=1, max_size=4)}

@@ -1,0 +1,189 @@
+"""PostgreSQL or Redis goes away in the middle: nothing acknowledged is lost, nothing is doubled."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chargepoints.models import ChargePoint
+from metering.ingest.connection import AWAY
+from metering.ingest.drain import drain_spill
+from metering.ingest.spill import STREAM, VALUES
+from metering.ingest.writer import IngestUnavailable, SampleWriter
+from tests.conftest import eventually
+from tests.metering.conftest import NOW, Fetch, message, reading
+from tests.metering.line import Line
+
+COUNT = "SELECT count(*) FROM metering_sample"
+
+
+def one(station: ChargePoint, number: int) -> Any:
+    """The message of one minute."""
+    return message(station, reading(str(number), NOW - timedelta(minutes=number)))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metering.ingest.store.TIMEOUT_S", 0.3)
+    monkeypatch.setattr("metering.ingest.circuit.PROBE_INTERVAL_S", 0.05)
+    monkeypatch.setattr("metering.ingest.circuit.PROBE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("metering.ingest.writer.SPILL_TIMEOUT_S", 0.5)
+
+
+async def test_postgres_crashes_readings_spill_and_are_drained_once(
+    postgres_line: Line, station: ChargePoint, fetch: Fetch, redis_clean: Any
+) -> None:
+    writer = SampleWriter()
+    await writer.write(one(station, 1))
+    postgres_line.refuse()
+    for number in range(2, 6):
+        await writer.write(one(station, number))
+    assert await fetch(COUNT) == [(1,)]
+    with pytest.raises(AWAY):
+        await drain_spill()
+    postgres_line.mend()
+    assert await drain_spill(abandoned_ms=0) == 4
+    assert await drain_spill() == 0
+    assert await fetch(COUNT) == [(5,)]
+    assert redis_clean.xlen(STREAM) == 0
+    assert int(redis_clean.get(VALUES)) == 0
+    await writer.close()
+
+
+async def test_ingest_returns_to_postgres_by_itself(
+    postgres_line: Line, station: ChargePoint, fetch: Fetch, redis_clean: Any
+) -> None:
+    writer = SampleWriter()
+    postgres_line.refuse()
+    await writer.write(one(station, 1))
+    assert writer._circuit.is_open
+    postgres_line.mend()
+    await eventually(lambda: not writer._circuit.is_open)
+    await writer.write(one(station, 2))
+    assert await fetch(COUNT) == [(1,)]
+    assert redis_clean.xlen(STREAM) == 1
+    await writer.close()
+
+
+async def test_a_hung_postgres_delays_one_batch_and_no_later_one(
+    postgres_line: Line, station: ChargePoint, redis_clean: Any
+) -> None:
+    writer = SampleWriter()
+    await writer.write(one(station, 1))
+    postgres_line.freeze()
+    async with asyncio.timeout(3):
+        await writer.write(one(station, 2))
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    for number in range(3, 13):
+        await writer.write(one(station, number))
+    assert loop.time() - started < 0.3
+    assert redis_clean.get(VALUES) == b"11"
+    postgres_line.mend()
+    await writer.close()
+
+
+async def test_a_commit_whose_answer_was_lost_is_spilled_too_and_absorbed(
+    postgres_line: Line, station: ChargePoint, fetch: Fetch, redis_clean: Any
+) -> None:
+    writer = SampleWriter()
+    await writer.write(one(station, 1))
+    postgres_line.swallow_answers()
+    await writer.write(one(station, 2))
+    assert redis_clean.xlen(STREAM) == 1
+    postgres_line.mend()
+    await drain_spill()
+    assert await fetch(COUNT) == [(2,)]
+    await writer.close()
+
+
+async def test_redis_away_does_not_matter_while_postgres_is_there(
+    redis_line: Line, station: ChargePoint, fetch: Fetch
+) -> None:
+    redis_line.refuse()
+    writer = SampleWriter()
+    await writer.write(one(station, 1))
+    assert await fetch(COUNT) == [(1,)]
+    await writer.close()
+
+
+@pytest.mark.parametrize("way", ["refuse", "freeze"])
+async def test_both_away_is_refused_and_works_again_later(
+    postgres_line: Line, redis_line: Line, station: ChargePoint, fetch: Fetch, way: str
+) -> None:
+    writer = SampleWriter()
+    await writer.write(one(station, 1))
+    for line in (postgres_line, redis_line):
+        getattr(line, way)()
+    outcomes = await asyncio.gather(*(writer.write(one(station, number)) for number in (2, 3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [IngestUnavailable] * 2
+    for line in (postgres_line, redis_line):
+        line.mend()
+    await eventually(lambda: not writer._circuit.is_open)
+    for number in (2, 3):
+        await writer.write(one(station, number))
+    assert await fetch(COUNT) == [(3,)]
+    await writer.close()
+
+
+async def test_a_full_spill_is_refused_not_overrun(
+    postgres_line: Line, station: ChargePoint, settings: Any, redis_clean: Any
+) -> None:
+    settings.METERING_SPILL_LIMIT = 2
+    writer = SampleWriter()
+    postgres_line.refuse()
+    for number in (1, 2):
+        await writer.write(one(station, number))
+    with pytest.raises(IngestUnavailable):
+        await writer.write(one(station, 3))
+    assert redis_clean.xlen(STREAM) == 2
+    await writer.close()
+
+
+async def test_past_the_buffer_limit_callers_wait_and_none_is_lost(
+    postgres_line: Line, station: ChargePoint, settings: Any, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metering.ingest.store.TIMEOUT_S", 20)
+    settings.METERING_BUFFER_LIMIT, settings.METERING_FLUSH_INTERVAL_MS = 10, 1
+    writer = SampleWriter()
+    await writer.write(one(station, 0))
+    postgres_line.freeze()
+    callers = [asyncio.create_task(writer.write(one(station, number))) for number in range(1, 41)]
+    await eventually(lambda: writer._values == 10)
+    callers[35].cancel()
+    await asyncio.sleep(0.1)
+    assert writer._values == 10
+    postgres_line.mend()
+    outcomes = await asyncio.gather(*callers, return_exceptions=True)
+    assert [
+        outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, asyncio.CancelledError)
+    ] == []
+    # The one that gave up while it waited for room was never taken.
+    assert await fetch(COUNT) == [(40,)]
+    await writer.close()
+
+
+async def test_a_bad_message_in_a_batch_while_postgres_goes_away_loses_no_other(
+    postgres_line: Line, station: ChargePoint, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is halved after the first error; the line breaks before the second half is stored."""
+    writer = SampleWriter()
+    await writer.write(one(station, 0))
+    store_insert, calls = type(writer._stores[0]).insert, 0
+
+    async def insert(self: Any, messages: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            postgres_line.refuse()
+        await store_insert(self, messages)
+
+    monkeypatch.setattr(type(writer._stores[0]), "insert", insert)
+    bad = message(station, reading("12 apples"))
+    await asyncio.gather(*(writer.write(each) for each in [*(one(station, number) for number in range(1, 8)), bad]))
+    postgres_line.mend()
+    await drain_spill()
+    assert await fetch(COUNT) == [(8,)]
+    assert await fetch("SELECT reason FROM metering_quarantinedreading") == [("refused",)]
+    await writer.close()
