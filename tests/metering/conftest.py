@@ -1,7 +1,8 @@
 """Fixtures of the metering tests: stations, messages, writers, and lines to PostgreSQL and Redis that can be cut."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,11 +12,14 @@ from django.conf import settings as django_settings
 from django.db import connections
 
 from chargepoints.models import ChargePoint
+from csms.local.testing import STARTED
 from metering.ingest.message import MeterMessage
 from metering.ingest.writer import SampleWriter
 from metering.readings import ENERGY, Kind, Reading
+from metering.tasks import keep_sample_partitions
 from tenants.context import system_transaction
 from tenants.models import Tenant
+from tenants.partitions import ensure_partitions
 from tests.metering.line import Line
 
 Fetch = Callable[..., Awaitable[list[tuple[Any, ...]]]]
@@ -89,7 +93,8 @@ async def redis_line(station: ChargePoint, settings: Any) -> AsyncIterator[Line]
     """The way of ingest to Redis."""
     url = urlsplit(django_settings.REDIS_URL)
     async with Line(url.hostname or "127.0.0.1", url.port or 6379) as line:
-        settings.REDIS_URL = url._replace(netloc=f"127.0.0.1:{line.port}").geturl()
+        who, at, _ = url.netloc.rpartition("@")
+        settings.REDIS_URL = url._replace(netloc=f"{who}{at}127.0.0.1:{line.port}").geturl()
         yield line
 
 
@@ -97,19 +102,26 @@ async def redis_line(station: ChargePoint, settings: Any) -> AsyncIterator[Line]
 def no_sample_partition_today(db: None) -> Iterator[None]:
     """The sweep that makes partitions has not run. What a test drops is made again."""
     day = NOW.date()
+    drop_partition(day)
+    yield
+    ensure_partitions("metering_sample", day, day)
+
+
+@pytest.fixture
+def usual_sample_partitions(db: None) -> Iterator[None]:
+    """Afterwards the partitions are those of a fresh installation."""
+    yield
+    keep_sample_partitions()
+
+
+def drop_partition(day: date) -> None:
+    """Drop the samples of a day."""
     with connections["system"].cursor() as cursor:
         cursor.execute("SELECT csms_drop_partition('metering_sample', %s)", [day])
-    yield
-    with connections["system"].cursor() as cursor:
-        cursor.execute("SELECT csms_ensure_partition('metering_sample', %s)", [day])
 
 
 def _admin() -> dict[str, Any]:
     """Row-level security is forced on the owner too: tests look as the superuser."""
-    import os
-
-    from csms.local.testing import STARTED
-
     url = urlsplit(os.environ[STARTED])
     admin = {"user": url.username, "password": url.password, "host": url.hostname, "port": url.port}
     return {name: value for name, value in admin.items() if value is not None}
