@@ -61,9 +61,9 @@ def last_register(transaction_id: int) -> tuple[Decimal, datetime] | None:
     last: tuple[Decimal, datetime] | None = None
     for (at, _), group in groupby(rows.iterator(chunk_size=1000), key=lambda row: row[:2]):
         value = total_of_phases({phase: value for _, _, phase, value in group})
-        if value is None or value < session.meter_start_wh:
+        if value is None:
             continue
-        if last is not None and value < last[0]:
+        if value < (session.meter_start_wh if last is None else last[0]):
             break
         last = (value, at)
     return last

@@ -26,7 +26,9 @@ async def note(*batches: list[MeterMessage]) -> None:
 
 async def test_statistics_hold_every_value_once(station: ChargePoint) -> None:
     times = [NOW - timedelta(seconds=seconds) for seconds in (30, 20, 10)]
-    first = [message(station, reading(value, at, POWER)) for value, at in zip(("100", "-50", "250"), times, strict=True)]
+    first = [
+        message(station, reading(value, at, POWER)) for value, at in zip(("100", "-50", "250"), times, strict=True)
+    ]
     await note(first, [message(station, reading("40", NOW, POWER))])
     (row,) = await asyncio.to_thread(live_statistics, station.pk)
     assert row == {
@@ -73,7 +75,9 @@ async def test_many_charge_points_are_read_at_once(station: ChargePoint) -> None
     assert found[station.pk + 1] == []
 
 
-async def test_a_flush_is_one_round_trip_for_a_whole_fleet(station: ChargePoint, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flush_is_one_round_trip_for_a_whole_fleet(
+    station: ChargePoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     live = LiveStatistics()
     messages = []
     for number in range(300):

@@ -95,7 +95,7 @@ async def test_two_processes_meet_the_same_new_series_at_the_same_instant(statio
 
 
 async def test_the_cache_of_series_is_emptied_by_another_batch_while_one_learns(
-    writer: SampleWriter, station: ChargePoint, fetch: Fetch
+    writer: SampleWriter, station: ChargePoint, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen once: the batch then looked its known series up in vain, and all its callers were refused."""
     await writer.write(message(station, reading("1", NOW)))
@@ -108,7 +108,7 @@ async def test_the_cache_of_series_is_emptied_by_another_batch_while_one_learns(
         return learnt
 
     for each in writer._stores:
-        each._learn = learn_and_forget  # type: ignore[method-assign]
+        monkeypatch.setattr(each, "_learn", learn_and_forget)
     await writer.write(message(station, reading("2", NOW - timedelta(minutes=1)), reading("1", NOW, POWER)))
     assert await fetch(STORED) == [("2",), ("1",), ("1",)]
 
