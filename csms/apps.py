@@ -12,3 +12,6 @@ class CsmsAdminConfig(admin_apps.AdminConfig):
 class CsmsConfig(AppConfig):
     name = "csms"
     default = True
+
+    def ready(self) -> None:
+        from csms.api import security  # noqa: F401  (registers the schema extensions)

@@ -1,7 +1,7 @@
 """All HTTP routes."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from csms.health import views as health
 
@@ -9,5 +9,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("metrics", health.metrics),
+    path("api/v1/", include("csms.api.urls")),
     path("admin/", admin.site.urls),
 ]

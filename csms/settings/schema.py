@@ -13,4 +13,15 @@ SPECTACULAR: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "csms.api.schema.wrap_in_envelope",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "TransactionStatus": ["active", "stopped", "inferred"],
+        "CommandStatus": ["queued", "sent", "accepted", "rejected", "failed", "timed_out", "cancelled"],
+        "ConnectorStatus": "chargepoints.models.connector.ConnectorStatus",
+        "IdTagStatus": ["Accepted", "Blocked"],
+        "Registration": ["Accepted", "Pending", "Rejected"],
+    },
 }

@@ -2,7 +2,7 @@
 
 import pytest
 from django.apps import apps
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connections
 
 from chargepoints.models import ChargePoint, Site
 from tenants.context import ScopeError, system_transaction, tenant_transaction
@@ -52,9 +52,13 @@ def test_partitions_carry_no_grants(db: None) -> None:
 @pytest.mark.parametrize("alias", ["default", "system"])
 def test_runtime_roles_are_neither_superuser_nor_owner_nor_bypassing(db: None, alias: str) -> None:
     with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user")
+        cursor.execute(
+            "SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        )
         assert cursor.fetchone() == (False, False, False, False)
-        cursor.execute("SELECT count(*) FROM pg_class WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)")
+        cursor.execute(
+            "SELECT count(*) FROM pg_class WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)"
+        )
         assert cursor.fetchone() == (0,)
 
 
@@ -70,12 +74,10 @@ def test_raw_sql_under_the_app_role_sees_only_its_tenant(tenant: Tenant, other_t
             Site.objects.create(tenant=owner, name=f"Depot of {owner.slug}")
     with tenant_transaction(other_tenant.pk), connections["default"].cursor() as cursor:
         for table in sorted(_tenant_tables()):
-            try:
-                with transaction.atomic():
-                    cursor.execute(f'SELECT count(*) FROM "{table}" WHERE tenant_id = %s', [tenant.pk])
-                    assert cursor.fetchone() == (0,), table
-            except Exception as error:
-                assert "permission denied" in str(error), table
+            cursor.execute("SELECT has_table_privilege(current_user, %s, 'SELECT')", [table])
+            if cursor.fetchone() == (True,):
+                cursor.execute(f'SELECT count(*) FROM "{table}" WHERE tenant_id = %s', [tenant.pk])
+                assert cursor.fetchone() == (0,), table
 
 
 def test_a_row_cannot_be_written_into_another_tenant(tenant: Tenant, other_tenant: Tenant) -> None:

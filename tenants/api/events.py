@@ -1,0 +1,60 @@
+"""`GET /events?after=cursor`: the feed of events by polling, oldest first."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tenants.api.pagination import paged, read_limit
+from tenants.api.views import TenantViewSet
+from tenants.models import OutboxEvent
+
+
+class EventSerializer(serializers.ModelSerializer[OutboxEvent]):
+    eventId = serializers.UUIDField(source="event_id")
+    eventType = serializers.CharField(source="event_type")
+    timestamp = serializers.DateTimeField(source="at")
+    chargePointId = serializers.CharField(source="charge_point")
+    data = serializers.DictField()  # type: ignore[assignment]
+
+    class Meta:
+        model = OutboxEvent
+        fields = ["eventId", "eventType", "timestamp", "chargePointId", "data"]
+
+
+class EventViewSet(TenantViewSet):
+    """The events of the last seven days."""
+
+    scope = "events"
+    pagination_class = None
+    filter_backends: Any = ()
+    queryset = OutboxEvent.objects.none()
+    serializer_class = EventSerializer
+    extra_parameters = {"list": {"after", "limit"}}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("after", OpenApiTypes.STR, description="`meta.next` of the last answer."),
+            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000}),
+        ],
+        responses=EventSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        after, limit = request.query_params.get("after") or "0", read_limit(request)
+        if not (after.isascii() and after.isdigit() and len(after) < 19):
+            raise ValidationError({"after": "Not a cursor of this feed."})
+        rows = list(settled_events().filter(id__gt=int(after)).order_by("id")[:limit])
+        cursor = str(rows[-1].pk) if rows else after
+        return paged(EventSerializer(rows, many=True).data, next=cursor, limit=limit)
+
+
+def settled_events() -> QuerySet[OutboxEvent]:
+    """Events below every transaction still under way: an id handed out earlier can't commit behind a reader's cursor."""
+    return OutboxEvent.objects.extra(
+        where=["xmin::text::bigint < (pg_snapshot_xmin(pg_current_snapshot())::text::bigint & 4294967295)"]
+    )

@@ -1,0 +1,79 @@
+"""Every failure in the envelope: `{"success": false, "message", "data": null, "errors": [{code, detail, field}]}`."""
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+log = structlog.get_logger(__name__)
+
+
+class Conflict(exceptions.APIException):
+    """The state of things forbids it: offline, already finished."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class Unprocessable(exceptions.APIException):
+    """An idempotency key used for another request."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_code = "idempotency_key_reused"
+
+
+def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler. What nobody expected is a 500 without details, logged with them."""
+    if isinstance(error, ModelValidationError):
+        error = exceptions.ValidationError(_model_errors(error))
+    elif isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        log.exception("request failed", path=context["request"].path)
+        return failure(500, "Something went wrong on our side.", [entry("internal", "See the log by the request id.")])
+    headers = {}
+    challenge, wait = getattr(error, "auth_header", None), getattr(error, "wait", None)
+    if challenge:
+        headers["WWW-Authenticate"] = str(challenge)
+    if wait is not None:
+        headers["Retry-After"] = str(int(wait) + 1)
+    errors = flatten(error.detail)
+    message = "The request is not valid." if isinstance(error, exceptions.ValidationError) else errors[0]["detail"]
+    return failure(error.status_code, message, errors, headers)
+
+
+def failure(code: int, message: str, errors: list[dict[str, Any]], headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        {"success": False, "message": message, "data": None, "errors": errors}, status=code, headers=headers or {}
+    )
+
+
+def entry(code: str, detail: str, field: str | None = None) -> dict[str, Any]:
+    """One error. `field` is the path in the request (`chargingProfile.stackLevel`), None for the whole."""
+    return {"code": code, "detail": detail, "field": field}
+
+
+def flatten(detail: Any, path: str = "") -> list[dict[str, Any]]:
+    """DRF's nested details as a flat list."""
+    if isinstance(detail, dict):
+        return [
+            error
+            for key, inner in detail.items()
+            for error in flatten(inner, path if key == "non_field_errors" else f"{path}.{key}".strip("."))
+        ]
+    if isinstance(detail, list):
+        nested = [
+            flatten(inner, f"{path}.{index}" if isinstance(inner, dict) else path) for index, inner in enumerate(detail)
+        ]
+        return [error for errors in nested for error in errors]
+    return [entry(str(getattr(detail, "code", "invalid")), str(detail), path or None)]
+
+
+def _model_errors(error: ModelValidationError) -> Any:
+    return error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}

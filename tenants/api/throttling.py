@@ -1,0 +1,74 @@
+"""Requests per minute: per tenant, shared by all processes through Redis; sign-ins per address and name."""
+
+import functools
+import time
+from typing import Any
+
+import redis
+from django.conf import settings
+from prometheus_client import Counter
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from tenants.api.authentication import Caller
+
+WINDOW_S = 60
+SIGN_INS_PER_MINUTE = 10
+UNCOUNTED = Counter("csms_api_uncounted_total", "Requests let through uncounted because Redis was away.")
+
+
+@functools.cache
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+
+
+class WindowThrottle(BaseThrottle):
+    """A fixed window of a minute. Without Redis requests go through: a limit is not worth an outage."""
+
+    def key_and_limit(self, request: Request) -> tuple[str, int] | None:
+        """What to count under, and how many may pass; None: not limited."""
+        raise TypeError("a throttle says what it counts")
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        counted = self.key_and_limit(request)
+        if counted is None:
+            return True
+        key, limit = counted
+        now = time.time()
+        window = int(now // WINDOW_S)
+        self._reset = (window + 1) * WINDOW_S - now
+        try:
+            with _client(settings.REDIS_URL).pipeline() as pipe:
+                pipe.incr(f"csms:throttle:{key}:{window}")
+                pipe.expire(f"csms:throttle:{key}:{window}", 2 * WINDOW_S)
+                used = int(pipe.execute()[0])
+        except redis.RedisError:
+            UNCOUNTED.inc()
+            return True
+        view.rate_headers = {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(max(0, limit - used)),
+            "X-RateLimit-Reset": str(int(self._reset) + 1),
+        }
+        return used <= limit
+
+    def wait(self) -> float:
+        return self._reset
+
+
+class TenantThrottle(WindowThrottle):
+    """`Tenant.api_rate_limit`."""
+
+    def key_and_limit(self, request: Request) -> tuple[str, int] | None:
+        if not isinstance(request.auth, Caller):
+            return None
+        tenant = request.auth.access.tenant
+        return f"tenant:{tenant.pk}", tenant.api_rate_limit
+
+
+class SignInThrottle(WindowThrottle):
+    """Guessing passwords is slow work."""
+
+    def key_and_limit(self, request: Request) -> tuple[str, int] | None:
+        name = request.data.get("username") if isinstance(request.data, dict) else None
+        return f"signin:{self.get_ident(request)}:{str(name)[:80].lower()}", SIGN_INS_PER_MINUTE

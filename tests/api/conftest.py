@@ -1,0 +1,74 @@
+"""A client that signs in and speaks the API's conventions."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from chargepoints.models import ChargePoint, Connector, Evse, Transaction
+from tenants.api.sign_in import issue_tokens
+from tenants.context import tenant_transaction
+from tenants.models import Tenant, User
+from tenants.selectors import accesses_of
+
+
+def client_of(user: User) -> APIClient:
+    """A client with the person's token."""
+    client = APIClient()
+    token = issue_tokens(user, accesses_of(user)[0])["access"]
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+@pytest.fixture
+def api(alice: User, redis_clean: Any) -> APIClient:
+    return client_of(alice)
+
+
+@pytest.fixture
+def viewer(bob: User, redis_clean: Any) -> APIClient:
+    return client_of(bob)
+
+
+@pytest.fixture
+def stranger(charlie: User, redis_clean: Any) -> APIClient:
+    return client_of(charlie)
+
+
+def make_station(tenant: Tenant, identity: str = "CP1") -> ChargePoint:
+    """A station with one connector."""
+    with tenant_transaction(tenant.pk):
+        station = ChargePoint.objects.create(tenant=tenant, identity=identity, identity_key=identity.lower())
+        evse = Evse.objects.create(tenant=tenant, charge_point=station, number=1)
+        Connector.objects.create(tenant=tenant, charge_point=station, evse=evse, status="Available")
+    return station
+
+
+def make_session(station: ChargePoint, protocol_id: str = "1", **fields: Any) -> Transaction:
+    """A session on its connector 1, started at noon."""
+    from datetime import UTC, datetime
+    from decimal import Decimal
+
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    with tenant_transaction(station.tenant_id):
+        connector = Connector.objects.select_related("evse").get(charge_point=station)
+        return Transaction.objects.create(
+            **{
+                "tenant_id": station.tenant_id,
+                "charge_point": station,
+                "evse": connector.evse,
+                "connector": connector,
+                "protocol_id": protocol_id,
+                "id_tag": "TAG",
+                "verdict": "Accepted",
+                "started_at": noon,
+                "start_received_at": noon,
+                "meter_start_wh": Decimal(1000),
+                **fields,
+            }
+        )
+
+
+@pytest.fixture
+def station(tenant: Tenant) -> ChargePoint:
+    return make_station(tenant)
