@@ -6,11 +6,11 @@ from itertools import groupby
 from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from chargepoints.models import Transaction
-from metering.models import Sample
+from metering.models import Sample, Series
 from metering.progress import total_of_phases
 from metering.readings import ENERGY, PHASES
 
@@ -84,9 +84,22 @@ def energy_since_wh(midnight: datetime) -> Decimal:
     """
     with_end = Transaction.objects.annotate(end_wh=Coalesce("meter_stop_wh", "last_register_wh"))
     begun = with_end.filter(started_at__gte=midnight).annotate(begin_wh=F("meter_start_wh"))
+    register = Series.objects.filter(
+        charge_point_id=OuterRef(OuterRef("charge_point_id")),
+        evse_number=OuterRef(OuterRef("evse__number")),
+        measurand=ENERGY,
+        phase="",
+        location="Outlet",
+        unit="Wh",
+    )
+    # By the series' id, not by a join: so the key's index is read backwards and left at the first hit.
     at_midnight = (
-        _registers(OuterRef("charge_point_id"), OuterRef("evse__number"))
-        .filter(series__phase="", transaction_id=OuterRef("pk"), at__lte=midnight, at__gte=OuterRef("started_at"))
+        Sample.objects.filter(
+            series_id=Subquery(register.values("pk")[:1]),
+            transaction_id=OuterRef("pk"),
+            at__lte=midnight,
+            at__gte=OuterRef("started_at"),
+        )
         .order_by("-at")
         .values("value")[:1]
     )
@@ -100,11 +113,12 @@ def energy_since_wh(midnight: datetime) -> Decimal:
 
 def _risen(sessions: QuerySet[Any]) -> Decimal:
     """Sum of end_wh - begin_wh, both annotated, where that is positive."""
-    rising = sessions.filter(end_wh__gt=F("begin_wh"))
-    return rising.aggregate(total=Sum(F("end_wh") - F("begin_wh")))["total"] or Decimal(0)
+    # Not as a filter: the database would work out begin_wh a second time.
+    risen = Greatest(F("end_wh") - F("begin_wh"), Decimal(0))
+    return sessions.filter(end_wh__isnull=False).aggregate(total=Sum(risen))["total"] or Decimal(0)
 
 
-def _registers(charge_point_id: int | OuterRef, evse_number: int | OuterRef) -> QuerySet[Sample]:
+def _registers(charge_point_id: int, evse_number: int) -> QuerySet[Sample]:
     """The import register at the outlet of one EVSE."""
     return Sample.objects.filter(
         series__charge_point_id=charge_point_id,
