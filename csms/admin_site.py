@@ -1,7 +1,84 @@
-"""The back office's admin site."""
+"""The back office's admin site: every view in the tenant's scope, people enter by membership."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
+
+from tenants.context import system_transaction, tenant_transaction
+from tenants.middleware import SESSION_KEY
 
 
 class BackOfficeSite(UnfoldAdminSite):
-    """Unfold's site; people enter when they belong to a tenant."""
+    """Unfold's site on top of the tenant scope (tenants.context)."""
+
+    index_template = "office/index.html"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active and getattr(request, "access", None) is not None)
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        inner = super().admin_view(view, cacheable)
+        platform = getattr(getattr(view, "__self__", None), "platform_only", False)
+
+        @wraps(inner)
+        def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            access = getattr(request, "access", None)
+            if access is None:
+                return inner(request, *args, **kwargs)
+            if not access.tenant.is_active and access.role != "platform" and request.method != "GET":
+                raise PermissionDenied("The tenant is suspended: its data can be read only.")
+            scope = system_transaction() if platform else tenant_transaction(access.tenant.pk)
+            with scope:
+                return _rendered(inner(request, *args, **kwargs))
+
+        return scoped
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        # Here, not above: these pages register themselves on this very site.
+        from chargepoints.admin.messages import message_log
+        from csms.dashboard.views import tiles
+
+        own = [
+            path("tiles/", self.admin_view(tiles), name="overview_tiles"),
+            path("messages/", self.admin_view(message_log), name="message_log"),
+            path("tenant/", self.admin_view(choose_tenant), name="choose_tenant"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        from csms.dashboard.views import index_context
+
+        answer: TemplateResponse = super().index(request, {**index_context(request), **(extra_context or {})})
+        return answer
+
+
+def choose_tenant(request: HttpRequest) -> HttpResponse:
+    """Work in another of one's tenants."""
+    from django.contrib import admin
+
+    accesses = request.accesses  # type: ignore[attr-defined]
+    if request.method == "POST":
+        chosen = next((one for one in accesses if one.tenant.slug == request.POST.get("tenant")), None)
+        if chosen is None:
+            messages.error(request, _("This tenant is not one of yours."))
+        else:
+            request.session[SESSION_KEY] = chosen.tenant.slug
+            messages.success(request, _("You work in %(tenant)s now.") % {"tenant": chosen.tenant.name})
+        return HttpResponseRedirect(reverse("admin:index"))
+    context = {**admin.site.each_context(request), "title": _("Choose a tenant"), "accesses": accesses}
+    return TemplateResponse(request, "office/choose_tenant.html", context)
+
+
+def _rendered(answer: Any) -> Any:
+    """Templates read lazily: render while the scope is open."""
+    if isinstance(answer, TemplateResponse) and not answer.is_rendered:
+        return answer.render()
+    return answer

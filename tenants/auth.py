@@ -22,3 +22,7 @@ class PeopleBackend(ModelBackend):
         with system_transaction():
             user = User.objects.filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
+
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """None: what people may do follows from their role in a tenant, not from Django's permissions."""
+        return set()

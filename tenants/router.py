@@ -14,13 +14,15 @@ OWNER_ALIAS = "owner"
 class ScopeRouter:
     """Django database router: the alias of the open scope; migrations run as the owner only."""
 
+    def db_for_write(self, model: type[Model], **hints: Any) -> str:
+        # Only the system role may change people (Django notes each sign-in).
+        return SYSTEM_ALIAS if model._meta.label == "tenants.User" else self.db_for_read(model, **hints)
+
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         if model._meta.app_label in SYSTEM_ONLY_APPS:
             return SYSTEM_ALIAS
         scope = current_scope()
         return scope.alias if scope else APP_ALIAS
-
-    db_for_write = db_for_read
 
     def allow_relation(self, first: Model, second: Model, **hints: Any) -> bool:
         """The aliases are logins to one database, so any two rows may be related."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from csms.local.postgres import FAST, EmbeddedPostgres
+from csms.local.postgres import DURABLE, FAST, EmbeddedPostgres
 from csms.local.redis import EmbeddedRedis
 from csms.local.roles import OWNER, Server
 from csms.local.system import make_logins
@@ -23,10 +23,14 @@ TEMPLATE = "csms_template"
 STARTED = "CSMS_TEST_SERVICES"
 
 
-def start_services() -> None:
-    """Start them, migrate the template, and name them in this process's environment. They end with it."""
+def start_services(*, durable: bool = False) -> None:
+    """Start them, migrate the template, and name them in this process's environment. They end with it.
+
+    `durable`: as `scripts/run` has them, for benchmarks.
+    """
     folder = Path(tempfile.mkdtemp(prefix="csms-test-"))
-    postgres, redis = EmbeddedPostgres(folder / "postgres", FAST), EmbeddedRedis(folder / "redis", durable=False)
+    postgres = EmbeddedPostgres(folder / "postgres", DURABLE if durable else FAST)
+    redis = EmbeddedRedis(folder / "redis", durable=durable)
     for embedded in (postgres, redis):
         embedded.prepare()
         embedded.start()

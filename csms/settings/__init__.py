@@ -20,7 +20,7 @@ ALLOWED_HOSTS = env_list("CSMS_ALLOWED_HOSTS", "" if PRODUCTION else "*")
 CSRF_TRUSTED_ORIGINS = env_list("CSMS_CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "csms.apps.CsmsAdminConfig",
     "django.contrib.auth",
@@ -157,6 +157,7 @@ SPECTACULAR_SETTINGS = SPECTACULAR
 UNFOLD = UNFOLD_SETTINGS
 
 # --- the gateway (OCPP.md "Connection") ---
+GATEWAY_PORT = env_int("CSMS_GATEWAY_PORT", 9000)
 GATEWAY_MAX_FRAME_BYTES = env_int("CSMS_MAX_FRAME_BYTES", 65536)
 GATEWAY_FRAMES_PER_SECOND = env_int("CSMS_FRAMES_PER_SECOND", 50)
 GATEWAY_FRAME_BURST = env_int("CSMS_FRAME_BURST", 500)

@@ -1,11 +1,80 @@
-"""Look of the back office (django-unfold)."""
+"""Look and navigation of the back office (django-unfold)."""
 
 from typing import Any
 
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _item(title: Any, icon: str, name: str, permission: str = "") -> dict[str, Any]:
+    item = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+    return item | {"permission": permission} if permission else item
+
+
+def is_platform(request: HttpRequest) -> bool:
+    """Platform staff see the platform's pages."""
+    access = getattr(request, "access", None)
+    return access is not None and access.role == "platform"
+
+
+def has_choice(request: HttpRequest) -> bool:
+    """People with more than one tenant may change."""
+    return len(getattr(request, "accesses", [])) > 1
+
+
+def tenant_name(request: HttpRequest) -> str:
+    """The tenant that one works in stands in the header of every page."""
+    access = getattr(request, "access", None)
+    return access.tenant.name if access else "CSMS"
+
+
+PLATFORM = "csms.settings.unfold.is_platform"
 UNFOLD_SETTINGS: dict[str, Any] = {
     "SITE_TITLE": "CSMS",
-    "SITE_HEADER": "CSMS",
+    "SITE_HEADER": "csms.settings.unfold.tenant_name",
+    "SITE_SUBHEADER": _("Charging station management"),
     "SITE_SYMBOL": "ev_station",
+    "LOGIN": {"form": "csms.sign_in.MemberSignIn"},
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("csms/office.css")],
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": _("Operate"),
+                "items": [
+                    _item(_("Overview"), "dashboard", "index"),
+                    _item(_("Charge points"), "ev_station", "chargepoints_chargepoint_changelist"),
+                    _item(_("Sessions"), "bolt", "chargepoints_transaction_changelist"),
+                    _item(_("Commands"), "send", "chargepoints_command_changelist"),
+                    _item(_("Messages"), "forum", "message_log"),
+                    _item(_("Connections"), "cable", "chargepoints_stationconnection_changelist"),
+                    _item(_("Refused sign-ins"), "block", "chargepoints_signinattempt_changelist"),
+                    _item(_("Stops without a session"), "help", "chargepoints_unmatchedstop_changelist"),
+                ],
+            },
+            {"title": _("Drivers"), "items": [_item(_("Id tags"), "badge", "chargepoints_idtag_changelist")]},
+            {
+                "title": _("Settings"),
+                "items": [
+                    _item(_("Sites"), "location_on", "chargepoints_site_changelist"),
+                    _item(_("People"), "group", "tenants_membership_changelist"),
+                    _item(_("API keys"), "key", "tenants_apikey_changelist"),
+                    _item(_("Audit trail"), "history", "tenants_auditentry_changelist"),
+                    _item(_("Change tenant"), "swap_horiz", "choose_tenant", "csms.settings.unfold.has_choice"),
+                ],
+            },
+            {
+                "title": _("Platform"),
+                "items": [
+                    _item(_("Tenants"), "apartment", "tenants_tenant_changelist", PLATFORM),
+                    _item(_("Users"), "person", "tenants_user_changelist", PLATFORM),
+                    _item(_("Gateways"), "router", "chargepoints_gateway_changelist", PLATFORM),
+                ],
+            },
+        ],
+    },
 }

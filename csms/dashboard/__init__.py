@@ -1,0 +1,1 @@
+"""The fleet at a glance: reads all apps through their selectors."""

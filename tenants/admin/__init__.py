@@ -1,0 +1,11 @@
+"""Back office pages of this app."""
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
+from tenants.admin import api_keys, audit, people, tenant
+
+__all__ = ["api_keys", "audit", "people", "tenant"]
+
+# Roles come with memberships; Django's groups have no meaning here.
+admin.site.unregister(Group)

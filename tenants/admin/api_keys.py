@@ -1,0 +1,45 @@
+"""API keys: issued (shown once) and revoked."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from tenants.admin.base import TenantModelAdmin
+from tenants.models import ApiKey
+from tenants.services.api_keys import issue_api_key
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(TenantModelAdmin):
+    """Keys of programs. They are revoked, not edited."""
+
+    list_display = ["name", "prefix", "role", "shown_state", "expires_at", "last_used_at", "created_at"]
+    fields = ["name", "role", "scopes", "expires_at"]
+    actions = ["revoke"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        row, key = issue_api_key(name=obj.name, role=obj.role, scopes=obj.scopes, expires_at=obj.expires_at)
+        obj.pk, obj.prefix = row.pk, row.prefix
+        messages.warning(request, _("The key is %(key)s — copy it now, it is not shown again.") % {"key": key})
+
+    @admin.action(description=_("Revoke: programs that use these keys are refused at once"))
+    def revoke(self, request: HttpRequest, queryset: Any) -> None:
+        for row in queryset.filter(revoked_at=None):
+            row.revoked_at = timezone.now()
+            row.save(update_fields=["revoked_at"])
+            self._audit(request, "revoke", row, {})
+
+    @display(description=_("State"), label={"valid": "success", "revoked": "danger", "expired": "warning"})
+    def shown_state(self, row: ApiKey) -> tuple[str, str]:
+        if row.revoked_at:
+            return "revoked", str(_("Revoked"))
+        if row.expires_at and row.expires_at <= timezone.now():
+            return "expired", str(_("Expired"))
+        return "valid", str(_("Valid"))
