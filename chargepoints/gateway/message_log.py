@@ -16,6 +16,7 @@ import structlog
 from django.db import connections
 
 from chargepoints.metrics import MESSAGES_NOT_LOGGED
+from tenants.arrays import array_literal
 from tenants.context import SYSTEM_ALIAS
 
 log = structlog.get_logger(__name__)
@@ -100,7 +101,7 @@ class MessageLogWriter:
         batch = list(itertools.islice(self._lines, BATCH))
         connection = await self._connect()
         try:
-            await connection.execute(INSERT, list(map(list, zip(*batch, strict=True))))
+            await connection.execute(INSERT, [array_literal(column) for column in zip(*batch, strict=True)])
         except psycopg.DataError:
             # One line that PostgreSQL can't take must not hold up the rest.
             await self._write_singly(connection, batch)

@@ -39,12 +39,17 @@ class MeterMessage:
         self.readings = []
 
 
-def set_aside_bad_clocks(message: MeterMessage) -> None:
+def samples_kept() -> timedelta:
+    """How long raw samples are kept. Reading a setting costs a microsecond: not for every message."""
+    return timedelta(days=settings.METERING_SAMPLE_DAYS)
+
+
+def set_aside_bad_clocks(message: MeterMessage, kept: timedelta) -> None:
     """Move readings outside the accepted window to quarantine.
 
-    The window reaches back as long as raw samples are kept (METERING_SAMPLE_DAYS), and one day ahead.
+    The window reaches back as long as raw samples are `kept`, and one day ahead.
     """
-    oldest = message.received_at - timedelta(days=settings.METERING_SAMPLE_DAYS)
+    oldest = message.received_at - kept
     newest = message.received_at + AHEAD
     checked: datetime | None = None
     for reading in message.readings:

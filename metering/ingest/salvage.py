@@ -4,7 +4,7 @@ import psycopg
 import structlog
 
 from metering.ingest.connection import AWAY
-from metering.ingest.message import MeterMessage, set_aside_bad_clocks
+from metering.ingest.message import MeterMessage, samples_kept, set_aside_bad_clocks
 from metering.ingest.store import SampleStore
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ async def _insert_offender(store: SampleStore, message: MeterMessage, error: Exc
 async def _mend_partitions(store: SampleStore, message: MeterMessage) -> bool:
     """Make the partitions that a missed sweep left out. Of days inside the window only: a spill may be older."""
     readings = len(message.readings)
-    set_aside_bad_clocks(message)
+    set_aside_bad_clocks(message, samples_kept())
     days = sorted({reading.at.date().isoformat() for reading in message.readings})
     log.error("no partition for readings: made now", days=days, readings=readings)
     try:

@@ -20,7 +20,7 @@ from django.conf import settings
 
 from metering.ingest.circuit import Circuit
 from metering.ingest.connection import AWAY
-from metering.ingest.message import MeterMessage, set_aside_bad_clocks
+from metering.ingest.message import MeterMessage, samples_kept, set_aside_bad_clocks
 from metering.ingest.salvage import insert_what_can_be
 from metering.ingest.spill import SpillFull, SpillStream
 from metering.ingest.store import SampleStore, SeriesCache
@@ -67,6 +67,7 @@ class SampleWriter:
         self._interval = settings.METERING_FLUSH_INTERVAL_MS / 1000
         self._flush_values = settings.METERING_FLUSH_VALUES
         self._limit = settings.METERING_BUFFER_LIMIT
+        self._kept = samples_kept()
 
     async def write(self, message: MeterMessage) -> None:
         """Durable on return. IngestUnavailable, or the database's error for a message that can't be stored.
@@ -74,7 +75,7 @@ class SampleWriter:
         Waits for room while METERING_BUFFER_LIMIT values wait. A caller that is cancelled leaves its message in
         the batch: it is stored, and nobody is told.
         """
-        set_aside_bad_clocks(message)
+        set_aside_bad_clocks(message, self._kept)
         if self._values >= self._limit:
             async with self._room:
                 await self._room.wait_for(lambda: self._values < self._limit)

@@ -19,7 +19,9 @@ Answered = Callable[["StationSocket", bytes], None]
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
     """One masked frame."""
     size = len(payload)
-    head = struct.pack("!BB", 0x80 | opcode, 0x80 | size) if size < 126 else struct.pack("!BBH", 0x80 | opcode, 0xFE, size)
+    head = (
+        struct.pack("!BB", 0x80 | opcode, 0x80 | size) if size < 126 else struct.pack("!BBH", 0x80 | opcode, 0xFE, size)
+    )
     return head + b"\0\0\0\0" + payload
 
 

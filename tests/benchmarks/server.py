@@ -10,10 +10,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # As the gateway's line in the Procfile.
-FLAGS = (
-    "--host 127.0.0.1 --loop uvloop --http httptools --ws websockets-sansio --ws-ping-interval 30 --ws-ping-timeout 60 "
-    "--ws-max-size 65536 --log-level warning"
-).split()
+FLAGS = [
+    "--host",
+    "127.0.0.1",
+    "--loop",
+    "uvloop",
+    "--http",
+    "httptools",
+    "--ws",
+    "websockets-sansio",
+    "--ws-ping-interval",
+    "30",
+    "--ws-ping-timeout",
+    "60",
+    "--ws-max-size",
+    "65536",
+    "--log-level",
+    "warning",
+]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 
