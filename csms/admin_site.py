@@ -20,6 +20,7 @@ class BackOfficeSite(UnfoldAdminSite):
     """Unfold's site on top of the tenant scope (tenants.context)."""
 
     index_template = "office/index.html"
+    index_title = _("Overview")
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and getattr(request, "access", None) is not None)

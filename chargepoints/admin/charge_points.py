@@ -57,7 +57,7 @@ class ChargePointAdmin(TenantModelAdmin):
     list_filter = [OnlineFilter, "registration", "connectors__status", "vendor", "site"]
     search_fields = ["identity_key", "name", "serial_number"]
     list_select_related = ["site"]
-    change_form_after_template = "office/charge_point.html"
+    change_form_before_template = "office/charge_point.html"
     readonly_fields = [
         *("vendor", "model", "serial_number", "firmware_version", "ocpp_version", "boot_info"),
         *("last_boot_at", "last_seen_at", "created_at"),
@@ -91,6 +91,12 @@ class ChargePointAdmin(TenantModelAdmin):
         obj.pk, obj.tenant_id = created.pk, created.tenant_id
         if password:
             self._show_password(request, password)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name in {"tags", "notes"} and field is not None:
+            field.widget.attrs["rows"] = 2
+        return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)

@@ -63,9 +63,13 @@ def validate_reply(version: str, action: str, payload: dict[str, Any], *, lenien
 
 
 def _validate(validator: Any, payload: dict[str, Any], lenient: bool) -> Validated:
-    if validator.is_valid(payload):
-        return Validated(payload)
-    faults = _faults(validator, payload)
+    try:
+        if validator.is_valid(payload):
+            return Validated(payload)
+        faults = _faults(validator, payload)
+    except ValueError as error:
+        # The validator's own limit on depth.
+        raise OcppError(Code.FORMAT, "nested too deeply") from error
     violations: list[str] = []
     if lenient:
         # The station's payload stays as it came (it is logged); a copy is mended.

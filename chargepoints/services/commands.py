@@ -140,7 +140,7 @@ def finish_command(
         )
         if not finished:
             if reply is not None:
-                Command.objects.filter(id=command_id, late_reply=None).exclude(state__in=OPEN_STATES).update(
+                Command.objects.filter(id=command_id, late_reply__isnull=True).exclude(state__in=OPEN_STATES).update(
                     late_reply=reply
                 )
             return False

@@ -93,6 +93,8 @@ def release_connection(
 ) -> bool:
     """Give the place up, if it is still this connection's; False where a newer socket has it."""
     with tenant_transaction(tenant_id):
+        # The station's row first, as a claim does: a reconnect at this instant must wait, not deadlock.
+        list(ChargePoint.objects.select_for_update().filter(pk=charge_point_id).values_list("pk"))
         deleted, _ = StationConnection.objects.filter(connection_id=connection_id).delete()
         if not deleted:
             return False

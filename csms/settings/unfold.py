@@ -39,6 +39,9 @@ UNFOLD_SETTINGS: dict[str, Any] = {
     "LOGIN": {"form": "csms.sign_in.MemberSignIn"},
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("csms/favicon.svg")},
+    ],
     "STYLES": [lambda request: static("csms/office.css")],
     "SIDEBAR": {
         "show_search": True,

@@ -1,0 +1,50 @@
+"""The back office in a browser: light and dark, desk and phone, nothing from other hosts, no console errors."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from chargepoints.models import Connector
+from tenants.context import tenant_transaction
+from tenants.models import Tenant, User
+from tests.api.conftest import make_session, make_station
+
+pytestmark = pytest.mark.browser
+PAGES = ["/admin/", "/admin/chargepoints/chargepoint/", "/admin/chargepoints/transaction/", "/admin/messages/"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
+def test_an_operator_walks_through_the_pages(
+    web: str, chromium: Any, alice: User, tenant: Tenant, width: int, scheme: str
+) -> None:
+    for number in range(1, 4):
+        session = make_session(make_station(tenant, f"CP{number}"), str(number), last_register_wh=Decimal(5000))
+        with tenant_transaction(tenant.pk):
+            type(session).objects.filter(pk=session.pk).update(last_power_w=11000, last_reading_at=timezone.now())
+            Connector.objects.filter(charge_point__identity=f"CP{number}").update(status="Charging")
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request", lambda request: problems.append(request.url) if not request.url.startswith((web, "data:")) else None
+    )
+
+    page.goto(f"{web}/admin/")
+    page.fill("input[name=username]", "alice")
+    page.fill("input[name=password]", "alicealice")
+    page.click("button[type=submit]")
+    page.wait_for_selector("text=stations online")
+    assert page.inner_text("text=/33.0 kW/") == "33.0 kW"
+    for path in [*PAGES, None]:
+        if path is None:
+            page.goto(f"{web}/admin/chargepoints/chargepoint/")
+            page.click("text=CP2")
+            page.wait_for_selector("text=Start a session")
+        else:
+            page.goto(web + path)
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 1, (path, overflow)
+    assert problems == []

@@ -1,0 +1,130 @@
+"""A gateway in this process on a real socket, and a station that speaks plain OCPP-J to it."""
+
+import asyncio
+import base64
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+import websockets
+
+from csms.asgi import application
+
+TIME = "2026-11-20T10:00:00Z"
+
+
+class Station:
+    """A scripted charge point. Answers the server's calls from `answers` (action -> payload)."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self.answers: dict[str, Any] = {"GetConfiguration": {"configurationKey": [], "unknownKey": []}}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.asked_ids: list[str] = []
+        self.news = asyncio.Event()
+        self._replies: dict[str, asyncio.Future[list[Any]]] = {}
+        self._number = 0
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            async for text in self.socket:
+                frame = json.loads(text)
+                if frame[0] == 2:
+                    self.asked.append((frame[2], frame[3]))
+                    self.asked_ids.append(frame[1])
+                    if frame[2] in self.answers:
+                        await self.socket.send(json.dumps([3, frame[1], self.answers[frame[2]]]))
+                elif frame[1] in self._replies:
+                    self._replies.pop(frame[1]).set_result(frame)
+                self.news.set()
+        except websockets.ConnectionClosed:
+            pass
+
+    async def send(self, text: str) -> None:
+        await self.socket.send(text)
+
+    async def frame(self, action: str, payload: Any, message_id: str | None = None) -> list[Any]:
+        """The whole answering frame."""
+        self._number += 1
+        message_id = message_id or f"m{self._number}"
+        future = self._replies[message_id] = asyncio.get_running_loop().create_future()
+        await self.socket.send(json.dumps([2, message_id, action, payload]))
+        return await asyncio.wait_for(future, 15)
+
+    async def call(self, action: str, **payload: Any) -> dict[str, Any]:
+        """The payload of the CALLRESULT; fails on a CALLERROR."""
+        answer = await self.frame(action, payload)
+        assert answer[0] == 3, answer
+        return dict(answer[2])
+
+    async def boot(self) -> dict[str, Any]:
+        return await self.call("BootNotification", chargePointVendor="V", chargePointModel="M")
+
+    async def start(self, **changes: Any) -> dict[str, Any]:
+        payload = {"connectorId": 1, "idTag": "TAG", "meterStart": 1000, "timestamp": TIME, **changes}
+        return await self.call("StartTransaction", **payload)
+
+    async def stop(self, transaction_id: int, **changes: Any) -> dict[str, Any]:
+        payload = {"transactionId": transaction_id, "meterStop": 8500, "timestamp": "2026-11-20T11:00:00Z", **changes}
+        return await self.call("StopTransaction", **payload)
+
+    async def closed(self) -> int:
+        """Wait for the end; the close code."""
+        await asyncio.wait_for(self.socket.wait_closed(), 15)
+        return int(self.socket.close_code)
+
+
+Connect = Callable[..., Any]
+
+
+@asynccontextmanager
+async def connect_to(
+    address: str, path: str, *, password: str | None = None, headers: dict[str, str] | None = None, **options: Any
+) -> AsyncIterator[Station]:
+    """A connected station; `password` signs in with the last part of the path as user name."""
+    headers = dict(headers or {})
+    if password is not None:
+        pair = base64.b64encode(f"{path.rpartition('/')[2]}:{password}".encode()).decode()
+        headers["Authorization"] = f"Basic {pair}"
+    options.setdefault("subprotocols", ["ocpp1.6"])
+    async with websockets.connect(
+        f"{address}{path}", additional_headers=headers, max_size=None, **options
+    ) as connected:
+        station = Station(connected)
+        yield station
+        station._reader.cancel()
+
+
+@pytest.fixture
+async def gateway(db: None, redis_clean: Any) -> AsyncIterator[str]:
+    """Its address (ws://...). Shut down cleanly afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = uvicorn.Config(
+        application,
+        port=port,
+        ws="websockets-sansio",
+        log_level="error",
+        ws_max_size=65536,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    serving = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"ws://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+def connect(gateway: str) -> Connect:
+    """`async with connect("/ocpp/acme/CP1") as station:`"""
+    return lambda path="/ocpp/acme/CP1", **options: connect_to(gateway, path, **options)
