@@ -17,6 +17,7 @@ import structlog
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from chargepoints.gateway.garbage import calm_collector
 from chargepoints.gateway.local import set_local_delivery
 from chargepoints.gateway.message_log import MessageLogWriter
 from chargepoints.gateway.threads import DatabaseThreads
@@ -81,6 +82,7 @@ class GatewayRuntime:
         while True:
             try:
                 await self._renew_lease()
+                calm_collector()
                 return
             except Exception as error:
                 log.warning("no lease yet", error=str(error)[:200])
