@@ -14,6 +14,7 @@ from metering.ingest.connection import AWAY, Connection, connect_system, cut
 from metering.ingest.message import MeterMessage
 from metering.periodic import Coalesced
 from metering.readings import ENERGY, PHASES, POWER
+from tenants.arrays import array_literal
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +75,7 @@ class SessionProgress:
                 self._connection = await connect_system()
             watchdog = asyncio.get_running_loop().call_later(TIMEOUT_S, cut, self._connection)
             try:
-                await self._connection.execute(UPDATE, [list(column) for column in zip(*rows, strict=True)])
+                await self._connection.execute(UPDATE, [array_literal(column) for column in zip(*rows, strict=True)])
             finally:
                 watchdog.cancel()
         except AWAY:

@@ -12,7 +12,7 @@ from typing import Any
 def array_literal(values: Sequence[Any]) -> str:
     """`{...}` of one type: str, datetime, or what `str()` writes without blanks, quotes and commas (int, UUID, Decimal).
 
-    None is not allowed. The statement casts it: `%s::text[]`.
+    None (NULL) only among the latter. The statement casts it: `%s::text[]`.
     """
     if not values:
         return "{}"
@@ -20,4 +20,4 @@ def array_literal(values: Sequence[Any]) -> str:
         return '{"' + '","'.join([value.replace("\\", "\\\\").replace('"', '\\"') for value in values]) + '"}'
     if isinstance(values[0], datetime):
         return "{" + ",".join([value.isoformat() for value in values]) + "}"
-    return "{" + ",".join(map(str, values)) + "}"
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"

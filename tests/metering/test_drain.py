@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis.asyncio
+from django.conf import settings
 from django.db import connections
 
 from chargepoints.models import ChargePoint
@@ -102,6 +104,18 @@ async def test_a_worker_killed_between_commit_and_removal_leaves_what_is_absorbe
     assert await drain_spill(abandoned_ms=0) == 6
     assert await fetch(COUNT) == [(6,)]
     assert (redis_clean.xlen(STREAM), redis_clean.get(VALUES)) == (0, b"0")
+
+
+async def test_an_entry_that_two_workers_remove_is_counted_once(station: ChargePoint, redis_clean: Any) -> None:
+    """One was taken for dead, and finished after all."""
+    await spill(station, range(2))
+    redis_clean.xgroup_create(STREAM, GROUP, id="0")
+    (first, fields), _ = redis_clean.xrange(STREAM)
+    client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
+    for _ in range(2):
+        await drain.remove_entries(client, [(first, int(fields[b"values"]))])
+    await client.aclose()
+    assert redis_clean.get(VALUES) == b"2"
 
 
 async def test_entries_added_while_draining_are_drained_too(station: ChargePoint, fetch: Fetch) -> None:

@@ -41,7 +41,7 @@ def test_any_text_survives(cursor: Any, values: list[str]) -> None:
         ([1, -2, 2**62], "bigint"),
         ([datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)], "timestamptz"),
         ([uuid.UUID(int=7)], "uuid"),
-        ([Decimal("1.50"), Decimal(-3)], "numeric"),
+        ([None, Decimal("1.50"), Decimal(-3), Decimal("1E+5"), None], "numeric"),
     ],
 )
 def test_other_types_survive(cursor: Any, values: list[Any], kind: str) -> None:
