@@ -1,5 +1,6 @@
 """`/transactions`: sessions."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import django_filters
@@ -64,12 +65,18 @@ class TransactionFilter(django_filters.FilterSet):
     connectorId = django_filters.NumberFilter("evse__number", min_value=0, max_value=1000)
     idTag = django_filters.CharFilter("id_tag", "iexact")
     status = django_filters.ChoiceFilter(field_name="state", choices=Transaction.State.choices)
-    startTime = django_filters.IsoDateTimeFilter("started_at", "gte")
-    endTime = django_filters.IsoDateTimeFilter("started_at", "lt")
+    startTime = django_filters.IsoDateTimeFilter(method="begun_since")
+    endTime = django_filters.IsoDateTimeFilter(method="begun_before")
 
     class Meta:
         model = Transaction
         fields: list[str] = []
+
+    def begun_since(self, queryset: QuerySet[Transaction], name: str, value: datetime) -> QuerySet[Transaction]:
+        return queryset.filter(started_at__gte=_utc(name, value))
+
+    def begun_before(self, queryset: QuerySet[Transaction], name: str, value: datetime) -> QuerySet[Transaction]:
+        return queryset.filter(started_at__lt=_utc(name, value))
 
     def of_station(self, queryset: QuerySet[Transaction], name: str, value: str) -> QuerySet[Transaction]:
         return queryset.filter(charge_point__identity_key=value.lower())
@@ -116,6 +123,14 @@ class TransactionViewSet(TenantViewSet):
         except AlreadyEnded:
             raise Conflict("The session has ended already.") from None
         return Response(TransactionSerializer(self.get_queryset().get(pk=row.pk)).data)
+
+
+def _utc(name: str, value: datetime) -> datetime:
+    """PostgreSQL knows fewer offsets from UTC than Python does."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise serializers.ValidationError({name: "Out of range."}) from None
 
 
 def _plain(value: Decimal) -> str:

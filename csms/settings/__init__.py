@@ -1,6 +1,7 @@
 """Settings of every process. Values come from the environment (see `runtime.py` and docs/operations.md)."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from csms.settings.database import databases
 from csms.settings.logging import configure_structlog, logging_config
@@ -113,7 +114,7 @@ LOCALE_PATHS = [BASE_DIR / "csms" / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(env("CSMS_STATIC_DIR") or DATA_DIR / "static")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

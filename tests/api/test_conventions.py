@@ -132,6 +132,7 @@ def test_failures_are_problem_details_where_asked_for(api: APIClient) -> None:
         ("/chargepoints?limit=1001", "limit"),
         ("/chargepoints?online=perhaps", "online"),
         ("/transactions?startTime=yesterday", "startTime"),
+        ("/transactions?endTime=0001-01-01T00:00:00%2B20:32", "endTime"),
         ("/chargepoints/CP1/messages?direction=up", "direction"),
         ("/chargepoints/CP1/meter-values?cursor=zzz", "cursor"),
         ("/events?after=x", "after"),
