@@ -12,7 +12,7 @@ from django.db import connections
 from chargepoints.models import ChargePoint
 from metering.ingest import drain
 from metering.ingest.drain import DEAD_LETTERS, drain_spill
-from metering.ingest.spill import GROUP, STREAM, VALUES, SpillStream
+from metering.ingest.spill import GROUP, STREAM, VALUES, SpillStream, remove_entries
 from metering.readings import SignedValue
 from metering.tasks import flush_spilled
 from tests.metering.conftest import NOW, REGISTER, Fetch, message, reading
@@ -113,7 +113,7 @@ async def test_an_entry_that_two_workers_remove_is_counted_once(station: ChargeP
     (first, fields), _ = redis_clean.xrange(STREAM)
     client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
     for _ in range(2):
-        await drain.remove_entries(client, [(first, int(fields[b"values"]))])
+        await remove_entries(client, [(first, int(fields[b"values"]))])
     await client.aclose()
     assert redis_clean.get(VALUES) == b"2"
 
