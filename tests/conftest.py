@@ -11,6 +11,9 @@ from django.db import connections
 
 from tenants.models import Role, Tenant, User
 from tenants.services.tenants import add_member, create_tenant
+from tests.stations import connect, gateway
+
+__all__ = ["connect", "gateway"]
 
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission", "csms_partitioned_table"}
 

@@ -20,9 +20,9 @@ from chargepoints.services.commands import StationOffline, cancel_command, finis
 from chargepoints.services.connections import sweep_dead_gateways
 from tenants.context import system_transaction
 from tenants.models import Tenant
-from tests.chargepoints.conftest import Connect, connect_to
 from tests.chargepoints.test_connection import stored
 from tests.conftest import eventually
+from tests.stations import Connect, connect_to
 
 ROOT = Path(__file__).resolve().parents[2]
 

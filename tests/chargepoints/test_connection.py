@@ -10,8 +10,8 @@ from chargepoints.models import ChargePoint, Registration, SignInAttempt, Statio
 from chargepoints.services.provisioning import create_charge_point
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant
-from tests.chargepoints.conftest import Connect
 from tests.conftest import eventually
+from tests.stations import Connect
 
 
 def in_tenant(tenant: Tenant, read: Any) -> Any:

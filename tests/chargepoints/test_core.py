@@ -21,9 +21,9 @@ from chargepoints.models import (
 )
 from metering.models import Sample
 from tenants.models import OutboxEvent, Tenant
-from tests.chargepoints.conftest import TIME, Connect
 from tests.chargepoints.test_connection import set_policy, stored
 from tests.conftest import eventually
+from tests.stations import TIME, Connect
 
 STATUS = '"errorCode":"NoError","status":"Available"'
 

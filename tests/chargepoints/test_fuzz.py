@@ -12,7 +12,7 @@ import websockets
 from chargepoints.protocol.actions import actions_from_station
 from chargepoints.protocol.validation import schema
 from tenants.models import Tenant
-from tests.chargepoints.conftest import Connect
+from tests.stations import Connect
 
 ODD: list[Any] = [
     *(None, True, False, 0, -1, 2**31, 2**63, 10**30, 1e308, -0.0, "", " ", "x" * 5000, "\u0000", "'; DROP TABLE x"),

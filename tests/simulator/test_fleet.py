@@ -21,8 +21,6 @@ from tenants.models import Tenant
 from tests.chargepoints.test_connection import stored
 from tests.conftest import eventually
 
-pytest_plugins = ["tests.chargepoints.conftest"]
-
 
 @pytest.fixture
 def open_tenant(tenant: Tenant) -> Tenant:
