@@ -7,6 +7,7 @@ import structlog
 
 from chargepoints.context import StationContext
 from chargepoints.ocpp16.fields import connector_id, register_wh, timestamp
+from chargepoints.protocol.errors import Code, OcppError
 from chargepoints.protocol.registry import before_reply, on_call
 from metering.ingest.message import MeterMessage
 from metering.ingest.process import get_ingest
@@ -55,7 +56,7 @@ async def store_stop(context: StationContext, payload: dict[str, Any], reply: di
         message = _message(context, context.evse_of(transaction_id), transaction_id, parsed)
     try:
         await _store(message)
-    except IngestUnavailable:
+    except OcppError:
         raise
     except Exception:
         # The database refuses them for good; a station that got an error would repeat the stop for ever.
@@ -81,5 +82,10 @@ def _message(context: StationContext, evse_number: int, transaction_id: int | No
 
 
 async def _store(message: MeterMessage) -> None:
-    if message.size:
+    """Durable on return. OcppError while nothing can be stored: the station keeps its queue and tries again."""
+    if not message.size:
+        return
+    try:
         await get_ingest().writer.write(message)
+    except IngestUnavailable as error:
+        raise OcppError(Code.INTERNAL, str(error)) from None

@@ -16,6 +16,8 @@ def _alias(url: str, *, pool: bool) -> dict[str, Any]:
     # A server-side cursor outlives a transaction-pooling proxy's lease on the connection.
     config["DISABLE_SERVER_SIDE_CURSORS"] = True
     if pool:
+        # A round trip when a connection is taken; without it, every pooled one fails once after a restart of PostgreSQL.
+        config["CONN_HEALTH_CHECKS"] = True
         # Threads of one process share these; the gateway's executor is sized to match.
         options["pool"] = {
             "min_size": 0,
