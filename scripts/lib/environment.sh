@@ -24,14 +24,24 @@ prepare_environment() {
             exit 1
         fi
     fi
-    wanted=$(cat "$@" | .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
-    for file in "$@"; do set -- "$@" -r "$file"; shift; done
-    # A fuller installation (for the tests) serves the lesser wish too.
-    if [ -f .venv/installed ] && grep -q "$wanted" .venv/installed; then return 0; fi
+    # One fingerprint per file: a fuller installation (for the tests) serves the lesser wish too.
+    wanted=$(.venv/bin/python -c '
+import hashlib, pathlib, sys
+for name in sys.argv[1:]:
+    print(hashlib.sha256(pathlib.Path(name).read_bytes()).hexdigest())' "$@")
+    missing=
+    for print in $wanted; do
+        grep -qs "$print" .venv/installed || missing=yes
+    done
+    if [ -z "$missing" ]; then return 0; fi
     echo "  installing packages (the first time this takes a minute) ..."
+    for file in "$@"; do
+        set -- "$@" -r "$file"
+        shift
+    done
     if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@" 2>.venv/install.log; then
         echo "The packages could not be installed: $(grep -E 'ERROR|rror:' .venv/install.log | tail -n 1)" >&2
         exit 1
     fi
-    echo "$wanted" >>.venv/installed
+    echo "$wanted" >.venv/installed
 }
