@@ -23,7 +23,7 @@ from chargepoints.gateway.outbox import CommandOutbox
 from chargepoints.gateway.runtime import GatewayRuntime, get_gateway
 from chargepoints.metrics import BAD_FRAMES, HANDLER_SECONDS, MESSAGES, SIGN_INS_REFUSED
 from chargepoints.models.message_log import LoggedMessage
-from chargepoints.protocol.answers import REPEATABLE, digest
+from chargepoints.protocol.answers import KEPT_SECONDS, REPEATABLE, digest
 from chargepoints.protocol.dispatcher import answer, run_after
 from chargepoints.protocol.errors import spell
 from chargepoints.protocol.framing import BadFrame, Call, CallError, CallResult, decode, encode_error
@@ -215,11 +215,7 @@ class ChargePointConsumer(AsyncConsumer):
         context.received_at = now
         repeatable = call.action in REPEATABLE
         call_digest = "" if repeatable else digest(text)
-        stored = (
-            None
-            if repeatable
-            else self.gateway.answers.find(context.charge_point_id, call, call_digest, time.monotonic())
-        )
+        stored = None if repeatable else await self._stored_answer(call, call_digest, now)
         if stored is not None:
             self._log(now, "in", Kind.CALL, call.message_id, call.action, text, "", "sent again: answered as before")
             await self._send_text(stored)
@@ -230,6 +226,7 @@ class ChargePointConsumer(AsyncConsumer):
         self._log(now, "in", Kind.CALL, call.message_id, call.action, text, "", "; ".join(outcome.violations))
         if outcome.reply is not None and not repeatable:
             self.gateway.answers.keep(context.charge_point_id, call, call_digest, outcome.text, time.monotonic())
+            self.gateway.shared_answers.keep(context.charge_point_id, call.message_id, call_digest, outcome.text)
         await self._send_text(outcome.text)
         self._log_answer(outcome.text, call, outcome.error_code)
         known = outcome.reply is not None or outcome.error_code not in {"NotImplemented", "NotSupported"}
@@ -238,6 +235,14 @@ class ChargePointConsumer(AsyncConsumer):
         HANDLER_SECONDS.labels(label).observe(time.perf_counter() - started)
         if outcome.after:
             await run_after(outcome, context, self.gateway.threads.run)
+
+    async def _stored_answer(self, call: Call, call_digest: str, now: datetime) -> str | None:
+        """The answer that this very call got within five minutes, here or at the gateway that the station came from."""
+        charge_point_id = self.context.charge_point_id
+        stored = self.gateway.answers.find(charge_point_id, call, call_digest, time.monotonic())
+        if stored is None and (now - self.claim.at).total_seconds() < KEPT_SECONDS:
+            stored = await self.gateway.shared_answers.find(charge_point_id, call.message_id, call_digest)
+        return stored
 
     async def _answer_bad_frame(self, bad: BadFrame, text: str, now: datetime) -> None:
         BAD_FRAMES.inc()
@@ -317,6 +322,7 @@ class ChargePointConsumer(AsyncConsumer):
             self.gateway.remove(self)
             self.outbox.close()
             await self._settle()
+            await self.outbox.finished()
             await self._leave(message.get("code"))
         raise StopConsumer
 

@@ -65,6 +65,11 @@ class CommandOutbox:
         self._closed = True
         self._stop_timer()
 
+    async def finished(self) -> None:
+        """Wait for what is being written: an answer that came just before the end counts (a reset's, for one)."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)

@@ -20,6 +20,7 @@ from django.conf import settings
 from chargepoints.gateway.garbage import calm_collector
 from chargepoints.gateway.local import set_local_delivery
 from chargepoints.gateway.message_log import MessageLogWriter
+from chargepoints.gateway.shared_answers import SharedAnswers
 from chargepoints.gateway.threads import DatabaseThreads
 from chargepoints.metrics import SOCKETS
 from chargepoints.protocol.answers import RecentAnswers
@@ -60,6 +61,7 @@ class GatewayRuntime:
         # The lease must not wait behind ten thousand sign-ins.
         self._beat_thread = DatabaseThreads(1, "lease")
         self.answers = RecentAnswers()
+        self.shared_answers = SharedAnswers()
         self.message_log = MessageLogWriter()
         self._sockets: dict[uuid.UUID, StationSocket] = {}
         self._by_charge_point: dict[int, uuid.UUID] = {}
@@ -95,6 +97,7 @@ class GatewayRuntime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.message_log.close()
+        await self.shared_answers.close()
         try:
             async with asyncio.timeout(5):
                 await self._beat_thread.run(end_gateway, self.id)

@@ -273,3 +273,26 @@ async def test_a_gateway_killed_hard_loses_its_lease(tenant: Tenant, second_gate
 
         await asyncio.to_thread(kill)
         assert await stored(tenant, lambda: not StationConnection.objects.live().exists())
+
+
+async def test_a_call_sent_again_through_another_gateway_gets_the_stored_answer(
+    tenant: Tenant, connect: Connect, second_gateway: str
+) -> None:
+    from chargepoints.models import StatusChange
+
+    payload = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+    async with connect() as station:
+        first = await station.frame("StatusNotification", payload, "again")
+    async with connect_to(second_gateway, "/ocpp/acme/CP1") as station:
+        assert await station.frame("StatusNotification", payload, "again") == first
+    assert await stored(tenant, StatusChange.objects.count) == 1
+
+
+async def test_an_answer_just_before_the_disconnect_counts(tenant: Tenant, connect: Connect) -> None:
+    for _ in range(5):
+        async with connect() as station:
+            command = await send(tenant, "Reset", payload={"type": "Soft"})
+            await eventually(lambda station=station: station.asked)
+            await station.send(json.dumps([3, str(command.pk), {"status": "Accepted"}]))
+        await eventually(lambda: stored(tenant, lambda: not StationConnection.objects.exists()))
+        assert await state_of(tenant, command) == "accepted"
