@@ -6,7 +6,9 @@ What a flush gathered is merged by a few script calls in one round trip; hash ta
 in one slot of a Redis Cluster.
 """
 
+import asyncio
 import functools
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -26,7 +28,10 @@ from metering.readings import Kind
 WINDOW_S = 24 * 3600
 BUCKET_S = 4 * 3600
 BUCKETS = WINDOW_S // BUCKET_S + 1
-INTERVAL_S = 1.0
+INTERVAL_S = 2.0
+# Stations per round trip, and the pause after each.
+SLICE = 100
+BREATH_S = 0.01
 # Groups of charge points that share a hash tag, and a script call.
 TAGS = 32
 # Merges {field: [min, max, sum, count, last, at, unit]} into the hash of each key.
@@ -93,25 +98,33 @@ class LiveStatistics:
         await self._redis.aclose()
 
     async def _flush(self) -> None:
+        """In slices with a breath between: a gateway with thousands of stations must not stall its answers."""
         gathered, self._gathered = self._gathered, {}
+        places = iter(gathered.items())
+        while part := dict(itertools.islice(places, SLICE)):
+            try:
+                await self._merge_part(part)
+            except (redis.RedisError, OSError):
+                LIVE_FAILED.inc()
+            await asyncio.sleep(BREATH_S)
+
+    async def _merge_part(self, part: dict[Place, dict[Kind, Statistics]]) -> None:
+        """One round trip."""
         hashes: defaultdict[tuple[int, int], dict[str, Statistics]] = defaultdict(dict)
-        for (charge_point_id, bucket, evse_number), kinds in gathered.items():
+        for (charge_point_id, bucket, evse_number), kinds in part.items():
             fields = hashes[charge_point_id, bucket]
             for kind, statistics in kinds.items():
                 fields[f"{evse_number}|{kind.measurand}|{kind.phase}|{kind.location}"] = statistics
         calls: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         for charge_point_id, bucket in hashes:
             calls[charge_point_id % TAGS].append((charge_point_id, bucket))
-        try:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for places in calls.values():
-                    arguments: list[Any] = []
-                    for place in places:
-                        arguments += [orjson.dumps(hashes[place]), (place[1] + 1) * BUCKET_S + WINDOW_S]
-                    await self._merge(keys=[_key(*place) for place in places], args=arguments, client=pipeline)
-                await pipeline.execute()
-        except (redis.RedisError, OSError):
-            LIVE_FAILED.inc()
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for places in calls.values():
+                arguments: list[Any] = []
+                for place in places:
+                    arguments += [orjson.dumps(hashes[place]), (place[1] + 1) * BUCKET_S + WINDOW_S]
+                await self._merge(keys=[_key(*place) for place in places], args=arguments, client=pipeline)
+            await pipeline.execute()
 
 
 def live_statistics(charge_point_id: int) -> list[dict[str, Any]]:
