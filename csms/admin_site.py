@@ -9,11 +9,17 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from tenants.context import system_transaction, tenant_transaction
 from tenants.middleware import SESSION_KEY
+from tenants.selectors import Access, tenant_zone
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# What people do for themselves works in a suspended tenant too.
+OWN_AFFAIRS = {"choose_tenant", "password_change"}
 
 
 class BackOfficeSite(UnfoldAdminSite):
@@ -28,16 +34,17 @@ class BackOfficeSite(UnfoldAdminSite):
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         inner = super().admin_view(view, cacheable)
         platform = getattr(getattr(view, "__self__", None), "platform_only", False)
+        name = getattr(view, "__name__", "")
 
         @wraps(inner)
         def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             access = getattr(request, "access", None)
             if access is None:
                 return inner(request, *args, **kwargs)
-            if not access.tenant.is_active and access.role != "platform" and request.method != "GET":
+            if request.method not in SAFE_METHODS and not _may_write(access) and name not in OWN_AFFAIRS:
                 raise PermissionDenied("The tenant is suspended: its data can be read only.")
             scope = system_transaction() if platform else tenant_transaction(access.tenant.pk)
-            with scope:
+            with scope, timezone.override(tenant_zone(access.tenant)):
                 return _rendered(inner(request, *args, **kwargs))
 
         return scoped
@@ -48,11 +55,21 @@ class BackOfficeSite(UnfoldAdminSite):
         from csms.dashboard.views import tiles
 
         own = [
+            # Before Django's: leaving asks for no tenant, and works in a suspended one.
+            path("logout/", self.logout, name="logout"),
             path("tiles/", self.admin_view(tiles), name="overview_tiles"),
             path("messages/", self.admin_view(message_log), name="message_log"),
             path("tenant/", self.admin_view(choose_tenant), name="choose_tenant"),
         ]
         return [*own, *super().get_urls()]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The form; someone who is signed in and belongs to no tenant (any more) is told so, and can leave."""
+        if request.user.is_authenticated and getattr(request, "access", None) is None and request.method == "GET":
+            context = {**self.each_context(request), "title": _("No tenant")}
+            return TemplateResponse(request, "office/no_tenant.html", context, status=403)
+        answer: HttpResponse = super().login(request, extra_context)
+        return answer
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from csms.dashboard.views import index_context
@@ -76,6 +93,10 @@ def choose_tenant(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:index"))
     context = {**admin.site.each_context(request), "title": _("Choose a tenant"), "accesses": accesses}
     return TemplateResponse(request, "office/choose_tenant.html", context)
+
+
+def _may_write(access: Access) -> bool:
+    return access.tenant.is_active or access.role == "platform"
 
 
 def _rendered(answer: Any) -> Any:

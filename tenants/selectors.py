@@ -1,6 +1,7 @@
 """Reads of tenants and memberships."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tenants.context import system_transaction
 from tenants.models import Membership, Tenant, User
@@ -12,6 +13,14 @@ class Access:
 
     tenant: Tenant
     role: str
+
+
+def tenant_zone(tenant: Tenant) -> ZoneInfo:
+    """The tenant's time zone; UTC where its name says nothing."""
+    try:
+        return ZoneInfo(tenant.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 def accesses_of(user: User) -> list[Access]:

@@ -9,8 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chargepoints.models import SignInAttempt
 from chargepoints.services.provisioning import accept_attempt
-from tenants.admin.base import ReadOnlyAdmin, has_role
-from tenants.models import Role
+from tenants.admin.base import ReadOnlyAdmin
 
 
 @admin.register(SignInAttempt)
@@ -19,9 +18,6 @@ class SignInAttemptAdmin(ReadOnlyAdmin):
     list_filter = ["reason"]
     search_fields = ["identity_key"]
     actions = ["accept", "forget"]
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        return super().get_actions(request) if has_role(request, Role.ADMIN) else {}
 
     @admin.action(description=_("Accept: create the charge points and show their passwords once"))
     def accept(self, request: HttpRequest, queryset: Any) -> None:
@@ -37,4 +33,6 @@ class SignInAttemptAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Forget"))
     def forget(self, request: HttpRequest, queryset: Any) -> None:
+        for attempt in queryset:
+            self._audit(request, "forget", attempt, {})
         queryset.delete()

@@ -19,9 +19,15 @@ from chargepoints.models import ChargePoint, Command, Connector, Registration, S
 from chargepoints.protocol.errors import OcppError
 from chargepoints.selectors import charge_points
 from chargepoints.services.commands import StationOffline, send_command
-from chargepoints.services.provisioning import create_charge_point, set_password, set_registration
+from chargepoints.services.provisioning import (
+    check_new_identity,
+    create_charge_point,
+    set_password,
+    set_registration,
+)
 from tenants.admin.base import TenantModelAdmin, has_role
-from tenants.models import Role
+from tenants.admin.forms import TenantModelForm
+from tenants.models import Role, Tenant
 
 
 class OnlineFilter(admin.SimpleListFilter):
@@ -47,8 +53,21 @@ class RemoteStartForm(forms.Form):
         self.fields["connector"].choices = choices  # type: ignore[attr-defined]
 
 
+class ChargePointForm(TenantModelForm):
+    """Says beforehand what the service would refuse."""
+
+    def clean_identity(self) -> str:
+        identity: str = self.cleaned_data["identity"]
+        try:
+            check_new_identity(identity, Tenant.objects.get(pk=self.tenant_id))
+        except ValidationError as error:
+            raise ValidationError(error.messages) from None
+        return identity
+
+
 @admin.register(ChargePoint)
 class ChargePointAdmin(TenantModelAdmin):
+    form = ChargePointForm
     change_role = Role.OPERATOR
     list_display = [
         *("identity", "name", "site", "presence", "connectors_shown", "registration_shown"),
@@ -97,12 +116,6 @@ class ChargePointAdmin(TenantModelAdmin):
         if db_field.name in {"tags", "notes"} and field is not None:
             field.widget.attrs["rows"] = 2
         return field
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        if obj is None:
-            form.clean_identity = _clean_identity  # type: ignore[attr-defined]
-        return form
 
     # --- columns ---
 
@@ -243,10 +256,3 @@ class ChargePointAdmin(TenantModelAdmin):
     def _show_password(self, request: HttpRequest, password: str) -> None:
         text = _("The password is %(password)s — copy it now, it is not shown again.") % {"password": password}
         messages.warning(request, format_html("{}", text))
-
-
-def _clean_identity(form: Any) -> str:
-    identity: str = form.cleaned_data["identity"]
-    if ChargePoint.objects.filter(identity_key=identity.lower()).exists():
-        raise ValidationError(_("A charge point with this identity exists already."))
-    return identity

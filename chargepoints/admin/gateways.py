@@ -1,10 +1,9 @@
 """Gateway processes, and who is connected to them."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from chargepoints.models import Gateway, StationConnection
-from tenants.admin.base import ReadOnlyAdmin, has_role
+from tenants.admin.base import ReadOnlyAdmin
 
 
 @admin.register(Gateway)
@@ -12,13 +11,8 @@ class GatewayAdmin(ReadOnlyAdmin):
     """For platform staff."""
 
     platform_only = True
+    view_role = "platform"
     list_display = ["host", "pid", "started_at", "seen_at", "id"]
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return has_role(request, "platform")
-
-    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return has_role(request, "platform")
 
 
 @admin.register(StationConnection)

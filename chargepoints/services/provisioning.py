@@ -18,13 +18,7 @@ def create_charge_point(*, identity: str, password: str | None = None, **fields:
     """
     tenant_id = current_tenant_id()
     with tenant_transaction(tenant_id):
-        if not IDENTITY.match(identity):
-            raise ValidationError({"identity": "1 to 48 characters of A-Z a-z 0-9 * - _ = : + | @ ."})
-        tenant = Tenant.objects.select_for_update().get(pk=tenant_id)
-        if ChargePoint.objects.filter(identity_key=identity.lower()).exists():
-            raise ValidationError({"identity": f"{identity} exists already."})
-        if tenant.max_charge_points is not None and ChargePoint.objects.count() >= tenant.max_charge_points:
-            raise ValidationError({"identity": f"The limit of {tenant.max_charge_points} charge points is reached."})
+        check_new_identity(identity, Tenant.objects.select_for_update().get(pk=tenant_id))
         charge_point = ChargePoint(tenant_id=tenant_id, identity=identity, identity_key=identity.lower(), **fields)
         chosen = _choose_password(charge_point.security_profile, password)
         charge_point.password_hash = hash_password(chosen.encode()) if chosen else ""
@@ -32,6 +26,16 @@ def create_charge_point(*, identity: str, password: str | None = None, **fields:
         charge_point.save()
         SignInAttempt.objects.filter(identity_key=identity.lower()).delete()
     return charge_point, chosen
+
+
+def check_new_identity(identity: str, tenant: Tenant) -> None:
+    """ValidationError for `identity`: spelling, taken, or over the tenant's limit. Callers hold the tenant's scope."""
+    if not IDENTITY.match(identity):
+        raise ValidationError({"identity": "1 to 48 characters of A-Z a-z 0-9 * - _ = : + | @ ."})
+    if ChargePoint.objects.filter(identity_key=identity.lower()).exists():
+        raise ValidationError({"identity": f"{identity} exists already."})
+    if tenant.max_charge_points is not None and ChargePoint.objects.count() >= tenant.max_charge_points:
+        raise ValidationError({"identity": f"The limit of {tenant.max_charge_points} charge points is reached."})
 
 
 def set_password(charge_point: ChargePoint, password: str | None = None) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Count
 from django.utils import timezone
@@ -20,6 +19,7 @@ from chargepoints.models import (
 from chargepoints.selectors import charge_points
 from metering.selectors import energy_since_wh, power_now_w
 from tenants.models import Tenant
+from tenants.selectors import tenant_zone
 
 RECENT = timedelta(days=7)
 
@@ -50,11 +50,7 @@ class Overview:
 
 def local_midnight(tenant: Tenant, now: datetime) -> datetime:
     """When today began where the tenant is."""
-    try:
-        zone = ZoneInfo(tenant.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo("UTC")
-    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return now.astimezone(tenant_zone(tenant)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def fleet_overview(tenant: Tenant) -> Overview:

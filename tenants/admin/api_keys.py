@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from tenants.admin.base import TenantModelAdmin
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Role
 from tenants.services.api_keys import issue_api_key
 
 
@@ -17,6 +17,7 @@ from tenants.services.api_keys import issue_api_key
 class ApiKeyAdmin(TenantModelAdmin):
     """Keys of programs. They are revoked, not edited."""
 
+    view_role = Role.ADMIN
     list_display = ["name", "prefix", "role", "shown_state", "expires_at", "last_used_at", "created_at"]
     fields = ["name", "role", "scopes", "expires_at"]
     actions = ["revoke"]

@@ -3,10 +3,14 @@
 from typing import Any
 
 from django.db.models import Model
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
+from tenants.admin.changes import changes_of, deleted_values
+from tenants.admin.forms import TenantModelForm
+from tenants.admin.paging import CappedPaginator
 from tenants.context import tenant_transaction
 from tenants.models.people import ROLE_RANK, Role
 from tenants.selectors import Access
@@ -25,8 +29,15 @@ def has_role(request: HttpRequest, role: str) -> bool:
 
 
 class TenantModelAdmin(ModelAdmin):
-    """Rows of one tenant. Viewers read; `change_role` and the like say who may do more."""
+    """Rows of one tenant. Viewers read; `change_role` and the like say who may do more.
 
+    Actions on selected rows are for `action_role`, whatever else Django would allow.
+    """
+
+    form = TenantModelForm
+    paginator = CappedPaginator
+    view_role: str = Role.VIEWER
+    action_role: str = Role.ADMIN
     add_role: str = Role.ADMIN
     change_role: str = Role.ADMIN
     delete_role: str = Role.ADMIN
@@ -36,10 +47,10 @@ class TenantModelAdmin(ModelAdmin):
     compressed_fields = True
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return has_role(request, Role.VIEWER)
+        return has_role(request, self.view_role)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return has_role(request, Role.VIEWER)
+        return has_role(request, self.view_role)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return not self.read_only and has_role(request, self.add_role)
@@ -50,6 +61,16 @@ class TenantModelAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return not self.read_only and has_role(request, self.delete_role)
 
+    def get_actions(self, request: HttpRequest) -> Any:
+        return super().get_actions(request) if has_role(request, self.action_role) else {}
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        access = access_of(request)
+        if access is not None:
+            form.tenant_id = access.tenant.pk
+        return form
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         access = access_of(request)
         if not change and access is not None:
@@ -58,18 +79,17 @@ class TenantModelAdmin(ModelAdmin):
 
     # Django's own log has no tenant; ours does.
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        self._audit(request, "create", obj, {})
+        self._audit(request, "create", obj, getattr(request, "audited_changes", {}))
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
         self._audit(request, "change", obj, getattr(request, "audited_changes", {}))
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
         for obj in queryset:
-            self._audit(request, "delete", obj, {})
+            self._audit(request, "delete", obj, deleted_values(obj))
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        changed = {name: [str(form.initial.get(name)), str(form.cleaned_data.get(name))] for name in form.changed_data}
-        request.audited_changes = changed  # type: ignore[attr-defined]
+        request.audited_changes = changes_of(form, formsets)  # type: ignore[attr-defined]
         return []
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
@@ -96,13 +116,8 @@ class PlatformAdmin(TenantModelAdmin):
     """Pages for platform staff, over all tenants (the site opens the system scope for them)."""
 
     platform_only = True
-    add_role = change_role = delete_role = "platform"
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return has_role(request, "platform")
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return has_role(request, "platform")
+    form = ModelForm
+    view_role = action_role = add_role = change_role = delete_role = "platform"
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         obj.save()

@@ -24,7 +24,7 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(User)
 class UserAdmin(PlatformAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
-    """Accounts, with their memberships."""
+    """Accounts, with their memberships. They are made inactive, not deleted: the audit trail names them."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -40,6 +40,9 @@ class UserAdmin(PlatformAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         (_("Person"), {"fields": ["first_name", "last_name", "email"]}),
         (_("Access"), {"fields": ["is_active", "is_superuser", "last_login", "date_joined"]}),
     ]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(Membership)
