@@ -8,6 +8,9 @@ class ChargePointsConfig(AppConfig):
     verbose_name = "Charge points"
 
     def ready(self) -> None:
-        from chargepoints.protocol.registry import autodiscover
+        from django.conf import settings
+
+        from chargepoints.protocol.registry import autodiscover, registry
 
         autodiscover()
+        registry.check_replies = settings.TESTING or settings.DEBUG

@@ -1,27 +1,77 @@
-"""Which actions exist in a version, and who may send them. The schema files of the `ocpp` package are the list."""
+"""Which actions exist in a version, and who may send them. The schema files of the `ocpp` package are the list.
+
+Only what a station sends is named here; all else in the schema folder is sent by us.
+"""
 
 from functools import cache
 from importlib.resources import files
 
 FOLDERS = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
-# What a charge point sends in 1.6; all else in the schema folder is sent by us. DataTransfer goes both ways.
-_FROM_STATION_16 = {
-    "Authorize",
-    "BootNotification",
-    "DataTransfer",
-    "DiagnosticsStatusNotification",
-    "FirmwareStatusNotification",
-    "Heartbeat",
-    "LogStatusNotification",
-    "MeterValues",
-    "SecurityEventNotification",
-    "SignCertificate",
-    "SignedFirmwareStatusNotification",
-    "StartTransaction",
-    "StatusNotification",
-    "StopTransaction",
-}
-_BOTH = {"DataTransfer"}
+_BOTH = frozenset({"DataTransfer"})
+_FROM_STATION_16 = frozenset(
+    [
+        "Authorize",
+        "BootNotification",
+        "DataTransfer",
+        "DiagnosticsStatusNotification",
+        "FirmwareStatusNotification",
+        "Heartbeat",
+        "LogStatusNotification",
+        "MeterValues",
+        "SecurityEventNotification",
+        "SignCertificate",
+        "SignedFirmwareStatusNotification",
+        "StartTransaction",
+        "StatusNotification",
+        "StopTransaction",
+    ]
+)
+_FROM_STATION_201 = frozenset(
+    [
+        "Authorize",
+        "BootNotification",
+        "ClearedChargingLimit",
+        "DataTransfer",
+        "FirmwareStatusNotification",
+        "Get15118EVCertificate",
+        "GetCertificateStatus",
+        "Heartbeat",
+        "LogStatusNotification",
+        "MeterValues",
+        "NotifyChargingLimit",
+        "NotifyCustomerInformation",
+        "NotifyDisplayMessages",
+        "NotifyEVChargingNeeds",
+        "NotifyEVChargingSchedule",
+        "NotifyEvent",
+        "NotifyMonitoringReport",
+        "NotifyReport",
+        "PublishFirmwareStatusNotification",
+        "ReportChargingProfiles",
+        "ReservationStatusUpdate",
+        "SecurityEventNotification",
+        "SignCertificate",
+        "StatusNotification",
+        "TransactionEvent",
+    ]
+)
+_FROM_STATION_21 = _FROM_STATION_201 | frozenset(
+    [
+        "BatterySwap",
+        "ClosePeriodicEventStream",
+        "GetCertificateChainStatus",
+        "NotifyDERAlarm",
+        "NotifyDERStartStop",
+        "NotifyPeriodicEventStream",
+        "NotifyPriorityCharging",
+        "NotifySettlement",
+        "OpenPeriodicEventStream",
+        "PullDynamicScheduleUpdate",
+        "ReportDERControl",
+        "VatNumberValidation",
+    ]
+)
+_FROM_STATION = {"1.6": _FROM_STATION_16, "2.0.1": _FROM_STATION_201, "2.1": _FROM_STATION_21}
 
 
 @cache
@@ -32,13 +82,12 @@ def all_actions(version: str) -> frozenset[str]:
     return frozenset(stem for stem in stems if not stem.endswith("Response"))
 
 
-@cache
 def actions_from_station(version: str) -> frozenset[str]:
     """What a charge point of `version` may call."""
-    return frozenset(_FROM_STATION_16) if version == "1.6" else all_actions(version)
+    return _FROM_STATION[version]
 
 
 @cache
 def actions_to_station(version: str) -> frozenset[str]:
     """What we may call on a charge point of `version`."""
-    return frozenset(all_actions(version) - (_FROM_STATION_16 - _BOTH)) if version == "1.6" else all_actions(version)
+    return all_actions(version) - (_FROM_STATION[version] - _BOTH)

@@ -15,7 +15,7 @@ from chargepoints.protocol.actions import all_actions
 from chargepoints.protocol.errors import Code, OcppError, spell
 from chargepoints.protocol.framing import Call, encode_error, encode_result
 from chargepoints.protocol.registry import Handler, Registry, StationContext, registry
-from chargepoints.protocol.validation import Validated, validate_call
+from chargepoints.protocol.validation import Validated, validate_call, validate_reply
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 RunInThread = Callable[..., Awaitable[Any]]
 # What a station may say before it is accepted (OCPP 1.6 §4.2).
 ALLOWED_UNACCEPTED = {"BootNotification"}
+# OCPP-J 1.6 §4.1.4. A longer id is answered as it came.
+LONGEST_ID = 36
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ async def answer(
     try:
         validated = _admit(call, context, handlers)
         reply = await _run(handlers.answerers[key], run_in_thread, context, validated.payload)
+        if handlers.check_replies:
+            _check_reply(call, context, reply)
         for step in handlers.before.get(key, ()):
             await _run(step, run_in_thread, context, validated.payload, reply)
         text = encode_result(call.message_id, reply)
@@ -55,7 +59,10 @@ async def answer(
         log.exception("handler failed", action=call.action, message_id=call.message_id)
         code = spell(Code.INTERNAL, context.version)
         return Outcome(encode_error(call.message_id, code, "The message could not be processed.", {}), code)
-    return Outcome(text, "", validated.violations, validated.payload, reply, handlers.after.get(key, []))
+    violations = validated.violations
+    if len(call.message_id) > LONGEST_ID:
+        violations.append(f"the message id has {len(call.message_id)} characters")
+    return Outcome(text, "", violations, validated.payload, reply, handlers.after.get(key, []))
 
 
 async def run_after(outcome: Outcome, context: StationContext, run_in_thread: RunInThread) -> None:
@@ -75,6 +82,14 @@ def _admit(call: Call, context: StationContext, handlers: Registry) -> Validated
     if not context.accepted and call.action not in ALLOWED_UNACCEPTED:
         raise OcppError(Code.SECURITY, "BootNotification has not been accepted")
     return validate_call(context.version, call.action, call.payload, lenient=context.lenient)
+
+
+def _check_reply(call: Call, context: StationContext, reply: dict[str, Any]) -> None:
+    """Our own fault must not look like the station's: ValueError, not OcppError."""
+    try:
+        validate_reply(context.version, call.action, reply, lenient=False)
+    except OcppError as error:
+        raise ValueError(f"our reply to {call.action} breaks its schema: {error.description}") from error
 
 
 async def _run(handler: Handler, run_in_thread: RunInThread, *args: Any) -> Any:

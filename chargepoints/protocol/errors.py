@@ -18,13 +18,15 @@ class Code(StrEnum):
     TYPE = "TypeConstraintViolation"
     GENERIC = "GenericError"
     RPC_FRAMEWORK = "RpcFrameworkError"
+    MESSAGE_TYPE = "MessageTypeNotSupported"
 
 
 _SPELLING_16 = {
     Code.FORMAT: "FormationViolation",
     Code.OCCURRENCE: "OccurenceConstraintViolation",
-    # 1.6 has no code of its own for a broken frame.
+    # 1.6 has no codes of its own for a broken frame.
     Code.RPC_FRAMEWORK: "FormationViolation",
+    Code.MESSAGE_TYPE: "FormationViolation",
 }
 MAX_DESCRIPTION = 255
 
@@ -40,3 +42,8 @@ class OcppError(Exception):
     def __init__(self, code: Code, description: str = "", details: dict[str, Any] | None = None) -> None:
         super().__init__(f"{code}: {description}")
         self.code, self.description, self.details = code, description[:MAX_DESCRIPTION], details or {}
+
+
+def violation(code: Code, path: str, fault: str) -> OcppError:
+    """A field that breaks its schema: `details` is `{"errors": [{"path", "fault"}]}`."""
+    return OcppError(code, f"{path or 'payload'}: {fault}", {"errors": [{"path": path, "fault": fault[:120]}]})

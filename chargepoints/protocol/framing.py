@@ -1,5 +1,6 @@
 """Frames of OCPP-J: `[2, id, action, payload]`, `[3, id, payload]`, `[4, id, code, description, details]`. Pure."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from chargepoints.protocol.errors import MAX_DESCRIPTION, Code
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 # The id is kept as it came, so that the answer matches; only an absurd one is no id at all.
 LONGEST_ID = 512
+# An escaped NUL; `\\u0000` is an escaped backslash and plain text.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(slots=True)
@@ -51,19 +54,19 @@ class BadFrame(Exception):
 
 def decode(text: str) -> Frame:
     """The frame in `text`; BadFrame otherwise. A null payload is an empty one; NUL characters are dropped."""
+    # PostgreSQL can't store U+0000, and no field of OCPP has a use for it.
+    if "\\u0000" in text:
+        text = _NUL.sub(r"\1", text)
     try:
         parts = orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError) as error:
         raise BadFrame(None, f"not JSON: {error}"[:MAX_DESCRIPTION]) from None
     if not isinstance(parts, list):
         raise BadFrame(None, "a frame is a JSON array")
-    # PostgreSQL can't store U+0000, and no field of OCPP has a use for it.
-    if "\\u0000" in text:
-        parts = _without_nul(parts)
     kind = parts[0] if parts else None
     message_id = _message_id(parts)
     if isinstance(kind, bool) or kind not in (CALL, CALL_RESULT, CALL_ERROR):
-        raise BadFrame(message_id, "the message type is 2, 3 or 4")
+        raise BadFrame(message_id, "the message type is 2, 3 or 4", Code.MESSAGE_TYPE)
     if message_id is None:
         raise BadFrame(None, "the message id is a string")
     if kind == CALL:
@@ -93,7 +96,7 @@ def _call(parts: list[Any], message_id: str) -> Call:
     if payload is None:
         payload = {}
     if not isinstance(payload, dict):
-        raise BadFrame(message_id, "the payload is an object")
+        raise BadFrame(message_id, "the payload is an object", Code.FORMAT)
     return Call(message_id, action, payload)
 
 
@@ -113,16 +116,6 @@ def _error(parts: list[Any], message_id: str) -> CallError:
     return CallError(message_id, code[:50], description[:MAX_DESCRIPTION], details)
 
 
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "")
-    if isinstance(value, list):
-        return [_without_nul(item) for item in value]
-    if isinstance(value, dict):
-        return {key.replace("\0", ""): _without_nul(item) for key, item in value.items()}
-    return value
-
-
 def encode_call(message_id: str, action: str, payload: dict[str, Any]) -> str:
     """`[2, ...]` as text."""
     return orjson.dumps([CALL, message_id, action, payload]).decode()
@@ -134,5 +127,9 @@ def encode_result(message_id: str, payload: dict[str, Any]) -> str:
 
 
 def encode_error(message_id: str, code: str, description: str, details: dict[str, Any]) -> str:
-    """`[4, ...]` as text; the description cut to what OCPP-J allows."""
-    return orjson.dumps([CALL_ERROR, message_id, code, description[:MAX_DESCRIPTION], details]).decode()
+    """`[4, ...]` as text; the description cut to what OCPP-J allows. Details that aren't JSON are left out."""
+    head = [CALL_ERROR, message_id, code, description[:MAX_DESCRIPTION]]
+    try:
+        return orjson.dumps([*head, details]).decode()
+    except orjson.JSONEncodeError:
+        return orjson.dumps([*head, {}]).decode()

@@ -35,6 +35,8 @@ class Registry:
     """Handlers by (version, action)."""
 
     def __init__(self) -> None:
+        # Development and tests hold our own replies against the schema too.
+        self.check_replies = False
         self.answerers: dict[Key, Handler] = {}
         self.before: dict[Key, list[Handler]] = {}
         self.after: dict[Key, list[Handler]] = {}
@@ -79,7 +81,9 @@ def _checked(version: str, action: str, known: Callable[[str], frozenset[str]]) 
 
 
 def _place(handler: Handler) -> str:
-    return f"{handler.__module__}.{handler.__qualname__}"
+    # The line tells two functions of one name apart; a module imported again is in the same place.
+    line = handler.__code__.co_firstlineno if hasattr(handler, "__code__") else 0
+    return f"{handler.__module__}.{handler.__qualname__}:{line}"
 
 
 registry = Registry()

@@ -17,7 +17,7 @@ def parse_timestamp(text: str) -> datetime:
     zone = "+00:00" if zone in (None, "Z", "z") else zone
     if ":" not in zone:
         zone = f"{zone[:3]}:{zone[3:]}"
-    # A leap second is the next second for everyone but astronomers.
+    # Python knows no leap second: it is taken as the second before it.
     leap = second == ":60"
     whole = f"{day}T{minute}{':59' if leap else second or ':00'}.{((fraction or '') + '000000')[:6]}{zone}"
     try:
