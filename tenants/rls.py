@@ -63,9 +63,12 @@ def policy_sql(table: str, *, tenant_column: str, app: str, system: str) -> list
 
 
 def composite_keys_sql(model: type[models.Model]) -> list[str]:
-    """UNIQUE (tenant_id, id), and one composite foreign key for each TenantForeignKey."""
+    """UNIQUE (tenant_id, id) where there is an id, and one composite foreign key for each TenantForeignKey."""
     table = model._meta.db_table
-    statements = [f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_tenant_uniq" UNIQUE (tenant_id, id)']
+    statements = []
+    # Nothing refers to a table without a key of one column.
+    if model._meta.pk.name == "id":
+        statements.append(f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_tenant_uniq" UNIQUE (tenant_id, id)')
     for field in model._meta.local_fields:
         if not isinstance(field, TenantForeignKey | TenantOneToOneField):
             continue

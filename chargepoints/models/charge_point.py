@@ -53,6 +53,9 @@ class ChargePoint(TenantOwned):
     imply_status = models.BooleanField(
         default=False, help_text=_("Work out the connector status from sessions: for stations that send none.")
     )
+    desired_configuration = models.JSONField(
+        default=dict, blank=True, help_text=_("Configuration keys in which it differs from the tenant's wishes.")
+    )
 
     ocpp_version = models.CharField(max_length=8, blank=True)
     vendor = models.CharField(max_length=50, blank=True)

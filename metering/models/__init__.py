@@ -1,5 +1,33 @@
 """Models of the metering app."""
 
+from metering.models.aggregate import AggregationState, Bucket, BucketStatistics, DirtyRange, EnergySource, Period
+from metering.models.alert import Alert, AlertRecipient, Severity, Threshold
+from metering.models.limits import IdTagLimit, RemoteStartLimit, SessionLimit
 from metering.models.sample import QuarantinedReading, Sample, Series, SignedReading
+from metering.models.settings import MeteringSettings
+from metering.models.tariff import ChargeDetailRecord, SessionTariff, Tariff, TariffAssignment
 
-__all__ = ["QuarantinedReading", "Sample", "Series", "SignedReading"]
+__all__ = [
+    "AggregationState",
+    "Alert",
+    "AlertRecipient",
+    "Bucket",
+    "BucketStatistics",
+    "ChargeDetailRecord",
+    "DirtyRange",
+    "EnergySource",
+    "IdTagLimit",
+    "MeteringSettings",
+    "Period",
+    "QuarantinedReading",
+    "RemoteStartLimit",
+    "Sample",
+    "Series",
+    "SessionLimit",
+    "SessionTariff",
+    "Severity",
+    "SignedReading",
+    "Tariff",
+    "TariffAssignment",
+    "Threshold",
+]

@@ -6,6 +6,7 @@ from tenants.models.base import TenantOwned
 from tenants.models.idempotency import IdempotentAnswer
 from tenants.models.outbox import OutboxEvent
 from tenants.models.people import Membership, Role, User
+from tenants.models.system_alert import SystemAlert
 from tenants.models.tenant import Tenant
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Membership",
     "OutboxEvent",
     "Role",
+    "SystemAlert",
     "Tenant",
     "TenantOwned",
     "User",
