@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from chargepoints.models import LoggedMessage
+from tenants.api.cursors import read_cursor, write_cursor
 
 Kind = LoggedMessage.Kind
 # An answer later than this belongs to nobody's call any more.
@@ -53,23 +54,14 @@ def find_messages(query: MessageQuery, *, cursor: str = "", limit: int = 100) ->
     }
     rows = rows.filter(**{name: value for name, value in exact.items() if value not in (None, "")})
     if cursor:
-        at, row_id = read_cursor(cursor)
+        at, (row_id,) = read_cursor(cursor)
         rows = rows.filter(Q(at__lt=at) | Q(at=at, id__lt=row_id))
     page = list(rows.order_by("-at", "-id")[: limit + 1])
     following = None
     if len(page) > limit:
         page = page[:limit]
-        following = f"{page[-1].at.isoformat()}~{page[-1].id}"
+        following = write_cursor(page[-1].at, page[-1].pk)
     return _with_answers(page), following
-
-
-def read_cursor(cursor: str) -> tuple[datetime, int]:
-    """(time, id) of the last row seen."""
-    at, separator, row_id = cursor.partition("~")
-    moment = datetime.fromisoformat(at)
-    if not separator or not row_id.isascii() or not row_id.isdigit() or len(row_id) > 18 or moment.tzinfo is None:
-        raise ValueError(cursor)
-    return moment, int(row_id)
 
 
 def _with_answers(calls: list[LoggedMessage]) -> list[Pair]:

@@ -1,19 +1,19 @@
 """`GET /chargepoints/{id}/messages`: the raw OCPP log, a call and its answer paired."""
 
-from datetime import datetime
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.fields import DateTimeField
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chargepoints.api.charge_points import StationViewSet
 from chargepoints.message_pairs import MessageQuery, find_messages
+from tenants.api.cursors import bad_cursor
 from tenants.api.pagination import paged, read_limit
+from tenants.api.parameters import read_time
 
 
 class MessageSerializer(serializers.Serializer[Any]):
@@ -67,17 +67,5 @@ class MessageViewSet(StationViewSet):
         try:
             pairs, cursor = find_messages(query, cursor=asked.get("cursor", ""), limit=limit)
         except ValueError:
-            raise ValidationError({"cursor": "Not a cursor of this list."}) from None
+            raise bad_cursor() from None
         return paged(MessageSerializer(pairs, many=True).data, next=cursor, limit=limit)
-
-
-def read_time(request: Request, name: str) -> datetime | None:
-    """A time from the query; ValidationError names it."""
-    raw = request.query_params.get(name)
-    if raw is None:
-        return None
-    try:
-        parsed: datetime = DateTimeField().to_internal_value(raw)
-    except serializers.ValidationError as error:
-        raise ValidationError({name: error.detail}) from None
-    return parsed

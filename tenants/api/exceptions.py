@@ -3,9 +3,9 @@
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -26,14 +26,17 @@ class Unprocessable(exceptions.APIException):
     default_code = "idempotency_key_reused"
 
 
+class TooLarge(exceptions.APIException):
+    """A body over DATA_UPLOAD_MAX_MEMORY_SIZE."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+    default_detail = "The body is too large."
+
+
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler. What nobody expected is a 500 without details, logged with them."""
-    if isinstance(error, ModelValidationError):
-        error = exceptions.ValidationError(_model_errors(error))
-    elif isinstance(error, Http404):
-        error = exceptions.NotFound()
-    elif isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
+    error = _as_api_exception(error)
     if not isinstance(error, exceptions.APIException):
         log.exception("request failed", path=context["request"].path)
         return failure(500, "Something went wrong on our side.", [entry("internal", "See the log by the request id.")])
@@ -46,6 +49,22 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     errors = flatten(error.detail)
     message = "The request is not valid." if isinstance(error, exceptions.ValidationError) else errors[0]["detail"]
     return failure(error.status_code, message, errors, headers)
+
+
+def _as_api_exception(error: Exception) -> Exception:
+    """Django's own refusals as DRF's; anything else as it is."""
+    if isinstance(error, ModelValidationError):
+        return exceptions.ValidationError(_model_errors(error))
+    if isinstance(error, Http404):
+        return exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        return exceptions.PermissionDenied()
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge()
+    # Too many parameters, a host that isn't ours; a client that hung up while it sent its body.
+    if isinstance(error, SuspiciousOperation | BadRequest | UnreadablePostError):
+        return exceptions.ParseError("The request can't be read.")
+    return error
 
 
 def failure(code: int, message: str, errors: list[dict[str, Any]], headers: dict[str, str] | None = None) -> Response:

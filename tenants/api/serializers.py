@@ -1,5 +1,6 @@
 """Serializers that refuse what they don't know."""
 
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -17,11 +18,19 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class ExactDecimal(serializers.DecimalField):
-    """A decimal as a string, so that no client rounds it: `"1234.567"`, trailing zeros cut."""
+    """A decimal as a string, so that no client rounds it: `"1234.567"`, trailing zeros cut.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_digits=30, decimal_places=6, coerce_to_string=True, normalize_output=True, **kwargs)
+    `max_digits` and `decimal_places` bound what is taken; what is given is never rounded.
+    """
 
-    def to_representation(self, value: Any) -> Any:
-        shown = super().to_representation(value)
-        return f"{value.normalize():f}" if "E" in str(shown) else shown
+    def __init__(self, *, max_digits: int = 30, decimal_places: int = 6, **kwargs: Any) -> None:
+        super().__init__(max_digits=max_digits, decimal_places=decimal_places, coerce_to_string=True, **kwargs)
+
+    def to_representation(self, value: Any) -> str:
+        return plain_decimal(value if isinstance(value, Decimal) else Decimal(str(value)))
+
+
+def plain_decimal(value: Decimal) -> str:
+    """Exact, without an exponent or trailing zeros."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponseBase
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
+from rest_framework.metadata import SimpleMetadata
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -15,14 +16,39 @@ from rest_framework.viewsets import GenericViewSet
 
 from tenants.api.authentication import Caller
 from tenants.api.idempotency import claim, give_up, keep_answer, read_key
+from tenants.api.parameters import AcceptNegotiation, refuse_parameters
+from tenants.api.parsers import StrictJSONParser, fault_of
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
 
 
-class EnvelopeMixin(APIView):
-    """Successful answers in the envelope; errors come in it already."""
+class PlainMetadata(SimpleMetadata):
+    """What OPTIONS tells: name and formats. The fields are in the schema; DRF would look up objects to list them."""
 
+    def determine_actions(self, request: Request, view: Any) -> dict[str, Any]:
+        return {}
+
+
+class EnvelopeMixin(APIView):
+    """Strict about what comes in; successful answers in the envelope, errors come in it already."""
+
+    parser_classes: Any = (StrictJSONParser,)
+    content_negotiation_class = AcceptNegotiation
+    metadata_class = PlainMetadata
     rate_headers: dict[str, str]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """As DRF's, who calls being known; then refuse what no view could take."""
+        # First: the throttle of sign-ins looks into the body.
+        _measure_chunked_body(request)
+        super().initial(request, *args, **kwargs)
+        if any(fault_of(value) for value in kwargs.values() if isinstance(value, str)):
+            raise NotFound
+        refuse_parameters(request, self.known_parameters())
+
+    def known_parameters(self) -> set[str]:
+        """The query parameters that the view takes."""
+        return set()
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         final: Response = super().finalize_response(request, response, *args, **kwargs)
@@ -40,6 +66,12 @@ def envelope(response: Response) -> Any:
     body = {"success": True, "message": getattr(response, "message", "OK"), "data": response.data}
     meta = getattr(response, "meta", None)
     return body if meta is None else body | {"meta": meta}
+
+
+def _measure_chunked_body(request: Request) -> None:
+    """DRF takes a body without a Content-Length for none: a change sent in chunks would be answered and not made."""
+    if "CONTENT_LENGTH" not in request.META and "HTTP_TRANSFER_ENCODING" in request.META:
+        request.META["CONTENT_LENGTH"] = str(len(request.body))
 
 
 class TenantViewSet(EnvelopeMixin, GenericViewSet[Any]):
@@ -60,9 +92,14 @@ class TenantViewSet(EnvelopeMixin, GenericViewSet[Any]):
     def tenant(self) -> Tenant:
         return self.caller.access.tenant
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        self._refuse_unknown_parameters(request)
+    def known_parameters(self) -> set[str]:
+        known = set(self.extra_parameters.get(self.action or "", set()))
+        if self.action in {"list", *getattr(self, "list_actions", ())}:
+            known |= set(getattr(self.paginator, "parameters", ()))
+            filterset = getattr(self, "filterset_class", None)
+            if filterset is not None:
+                known |= set(filterset.base_filters)
+        return known
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """As DRF's, with the handler in the tenant's transaction."""
@@ -74,12 +111,20 @@ class TenantViewSet(EnvelopeMixin, GenericViewSet[Any]):
             name = (drf_request.method or "").lower()
             known = name in self.http_method_names
             handler = getattr(self, name, self.http_method_not_allowed) if known else self.http_method_not_allowed
-            response = self._run(drf_request, lambda: handler(drf_request, *args, **kwargs))
+            response = self._run(drf_request, lambda: self._handle(handler, name))
             response = self.after_commit(response)
         except Exception as error:
             response = self.handle_exception(error)
         self.response = self.finalize_response(drf_request, response, *args, **kwargs)
         return self.response
+
+    def find_parent(self) -> None:
+        """Http404 where the address lies below something that isn't there; before anything of the body is looked at."""
+
+    def _handle(self, handler: Callable[..., Any], method: str) -> Any:
+        if self.action is not None and method != "options":
+            self.find_parent()
+        return handler(self.request, *self.args, **self.kwargs)
 
     def after_commit(self, response: Any) -> Any:
         """For views that wait on something: no transaction is open here."""
@@ -104,17 +149,6 @@ class TenantViewSet(EnvelopeMixin, GenericViewSet[Any]):
         except Exception:
             give_up(row)
             raise
-
-    def _refuse_unknown_parameters(self, request: Request) -> None:
-        known = set(self.extra_parameters.get(self.action or "", set()))
-        if self.action in {"list", *getattr(self, "list_actions", ())}:
-            known |= set(getattr(self.paginator, "parameters", ()))
-            filterset = getattr(self, "filterset_class", None)
-            if filterset is not None:
-                known |= set(filterset.base_filters)
-        unknown = {name: ["Unknown query parameter."] for name in request.query_params if name not in known}
-        if unknown:
-            raise ValidationError({name[:80]: text for name, text in unknown.items()})
 
 
 class NotFoundView(EnvelopeMixin):
