@@ -5,6 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+# What stations send for "no transaction".
+NO_TRANSACTION = (None, 0, -1, "")
+
+
+class LookUpFailed(Exception):
+    """The database could not be asked (now)."""
+
 
 @dataclass(slots=True)
 class StationContext:
@@ -24,8 +31,11 @@ class StationContext:
     transactions: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     async def transaction_of(self, protocol_id: int | str | None) -> int | None:
-        """Our id of this station's transaction; None for absent, 0, -1, unknown, or another station's."""
-        if protocol_id in (None, 0, -1, ""):
+        """Our id of this station's transaction; None for absent, 0, -1, unknown, or another station's.
+
+        LookUpFailed for one that this socket has not met, while the database can't be asked.
+        """
+        if protocol_id in NO_TRANSACTION:
             return None
         key = str(protocol_id)
         known = self.transactions.get(key)
@@ -35,6 +45,10 @@ class StationContext:
                 return None
             self.remember_transaction(key, *known)
         return known[0]
+
+    def has_met(self, protocol_id: int | str | None) -> bool:
+        """Whether `transaction_of` needs no database."""
+        return protocol_id in NO_TRANSACTION or str(protocol_id) in self.transactions
 
     def evse_of(self, transaction_id: int) -> int:
         """The EVSE of a transaction that `transaction_of` has just found."""

@@ -14,6 +14,7 @@ class Coalesced:
     def __init__(self, interval_s: float, pending: Callable[[], bool], flush: Callable[[], Awaitable[None]]) -> None:
         self._interval_s, self._pending, self._flush = interval_s, pending, flush
         self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     def wake(self) -> None:
         """Something was noted."""
@@ -21,16 +22,20 @@ class Coalesced:
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """One last flush."""
+        """One last flush. One that is under way is not cut off: it holds what it took."""
+        self._closing.set()
         if self._task is not None:
-            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._pending():
             await self._flush()
 
     async def _run(self) -> None:
-        while self._pending():
-            await asyncio.sleep(self._interval_s)
+        while self._pending() and not self._closing.is_set():
+            try:
+                async with asyncio.timeout(self._interval_s):
+                    await self._closing.wait()
+            except TimeoutError:
+                pass
             try:
                 await self._flush()
             except Exception as error:

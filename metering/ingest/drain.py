@@ -6,16 +6,20 @@ Crash points: before the commit, the entry is pending and taken over; after it a
 taken over and absorbed.
 """
 
+import asyncio
 import os
 import socket
 import uuid
+import zlib
 from typing import Any
 
 import redis.asyncio
 import structlog
 from django.conf import settings
 
-from metering.ingest.message import pack, unpack
+from metering.alerts.watch import Watch
+from metering.ingest.connection import AWAY
+from metering.ingest.message import MeterMessage, pack, unpack
 from metering.ingest.salvage import insert_what_can_be
 from metering.ingest.spill import GROUP, STREAM, remove_entries
 from metering.ingest.store import SampleStore
@@ -36,6 +40,8 @@ async def drain_spill(*, abandoned_ms: int = ABANDONED_MS) -> int:
     """Drain what is there; the number of readings stored. One of `connection.AWAY` while PostgreSQL is away."""
     client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=2)
     store = SampleStore()
+    # Their gateway has compared them already, if it lived; what is seen twice is one alert.
+    watch = Watch(clocks=False)
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     total = 0
     try:
@@ -43,11 +49,16 @@ async def drain_spill(*, abandoned_ms: int = ABANDONED_MS) -> int:
             return 0
         await _ensure_group(client)
         while entries := await _next_entries(client, worker, abandoned_ms):
-            stored = await _store_entries(client, store, entries)
+            try:
+                stored = await _store_entries(client, store, watch, entries)
+            except AWAY:
+                await _give_back(client, worker, entries)
+                raise
             total += stored
             DRAINED.inc(stored)
         await _forget_workers(client)
     finally:
+        await asyncio.gather(watch.close(), return_exceptions=True)
         await store.close()
         await client.aclose()
     return total
@@ -72,15 +83,37 @@ async def _next_entries(client: Any, worker: str, abandoned_ms: int) -> list[Ent
     return list(read[0][1]) if read else []
 
 
-async def _store_entries(client: "redis.asyncio.Redis", store: SampleStore, entries: list[Entry]) -> int:
+async def _store_entries(client: "redis.asyncio.Redis", store: SampleStore, watch: Watch, entries: list[Entry]) -> int:
     """Store the entries together, take them out of the stream; the number of values they held."""
-    messages = [message for _, fields in entries for message in unpack(fields[b"batch"])]
+    messages: list[MeterMessage] = []
+    for entry_id, fields in entries:
+        try:
+            messages += unpack(fields[b"batch"])
+        except (zlib.error, ValueError, TypeError) as fault:
+            # A newer version's, or spoilt: it must not hold up all that comes after it.
+            log.error("spilled readings can't be read", entry=entry_id.decode(), error=str(fault)[:200])
+            await _lay_aside(client, fields[b"batch"], fault)
     refused = await insert_what_can_be(store, messages)
     for message, error in refused:
-        fields: Any = {"batch": pack([message]), "error": str(error)[:500]}
-        await client.xadd(DEAD_LETTERS, fields, maxlen=DEAD_LETTERS_KEPT)
+        await _lay_aside(client, pack([message]), error)
+    try:
+        await watch.compare_now(messages)
+    except Exception as fault:
+        # No reason to keep readings back that are stored.
+        log.warning("drained readings not compared", error=str(fault)[:200])
     await remove_entries(client, [(entry_id, int(fields[b"values"])) for entry_id, fields in entries])
     return sum(message.size for message in messages) - sum(message.size for message, _ in refused)
+
+
+async def _give_back(client: Any, worker: str, entries: list[Entry]) -> None:
+    """As if abandoned already: the next run need not wait to take them over."""
+    identifiers = [entry_id for entry_id, _ in entries]
+    await client.xclaim(STREAM, GROUP, worker, 0, identifiers, idle=ABANDONED_MS, justid=True)
+
+
+async def _lay_aside(client: "redis.asyncio.Redis", batch: bytes, error: Exception) -> None:
+    fields: Any = {"batch": batch, "error": str(error)[:500]}
+    await client.xadd(DEAD_LETTERS, fields, maxlen=DEAD_LETTERS_KEPT)
 
 
 async def _forget_workers(client: Any) -> None:

@@ -17,7 +17,10 @@ CLOCK = "clock"
 
 @dataclass(slots=True)
 class MeterMessage:
-    """Readings of one message; committed or refused together. `quarantined`: (reason, reading) pairs."""
+    """Readings of one message; committed or refused together. `quarantined`: (reason, reading) pairs.
+
+    `named_transaction`: the protocol's id of a session that could not be looked up. It is attached when stored.
+    """
 
     tenant_id: int
     charge_point_id: int
@@ -27,6 +30,7 @@ class MeterMessage:
     readings: list[Reading]
     signed: list[SignedValue] = field(default_factory=list)
     quarantined: list[tuple[str, Reading]] = field(default_factory=list)
+    named_transaction: str = ""
 
     @property
     def size(self) -> int:
@@ -77,6 +81,8 @@ def pack(messages: list[MeterMessage]) -> bytes:
             [_plain(reading) for reading in message.readings],
             [_plain(value) for value in message.signed],
             [[reason, _plain(reading)] for reason, reading in message.quarantined],
+            # Only where there is one: entries are also read by workers of the version before.
+            *([message.named_transaction] if message.named_transaction else []),
         ]
         for message in messages
     ]
@@ -85,21 +91,31 @@ def pack(messages: list[MeterMessage]) -> bytes:
 
 def unpack(packed: bytes) -> list[MeterMessage]:
     """The messages of one spill entry."""
-    return [
-        MeterMessage(
-            tenant_id,
-            charge_point_id,
-            evse_number,
-            transaction_id,
-            datetime.fromisoformat(received_at),
-            [_reading(values) for values in readings],
-            [SignedValue(Kind(*values[0]), datetime.fromisoformat(values[1]), *values[2:]) for values in signed],
-            [(reason, _reading(values)) for reason, values in quarantined],
-        )
-        for tenant_id, charge_point_id, evse_number, transaction_id, received_at, readings, signed, quarantined in (
-            orjson.loads(zlib.decompress(packed))
-        )
-    ]
+    return [_message(*row) for row in orjson.loads(zlib.decompress(packed))]
+
+
+def _message(
+    tenant_id: int,
+    charge_point_id: int,
+    evse_number: int,
+    transaction_id: int | None,
+    received_at: str,
+    readings: list[Any],
+    signed: list[Any],
+    quarantined: list[Any],
+    named_transaction: str = "",
+) -> MeterMessage:
+    return MeterMessage(
+        tenant_id,
+        charge_point_id,
+        evse_number,
+        transaction_id,
+        datetime.fromisoformat(received_at),
+        [_reading(values) for values in readings],
+        [SignedValue(Kind(*values[0]), datetime.fromisoformat(values[1]), *values[2:]) for values in signed],
+        [(reason, _reading(values)) for reason, values in quarantined],
+        named_transaction,
+    )
 
 
 def _plain(value: Reading | SignedValue) -> list[Any]:

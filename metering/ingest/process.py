@@ -1,7 +1,8 @@
-"""This process's writer, with what follows a commit: live statistics and session progress. Started on first use."""
+"""This process's writer, with what follows a commit: live statistics, session progress and alerts. Started on first use."""
 
 import asyncio
 
+from metering.alerts.watch import Watch
 from metering.ingest.message import MeterMessage
 from metering.ingest.writer import SampleWriter
 from metering.live import LiveStatistics
@@ -14,15 +15,17 @@ class Ingest:
     def __init__(self) -> None:
         self.live = LiveStatistics()
         self.progress = SessionProgress()
+        self.watch = Watch()
         self.writer = SampleWriter(self._stored)
 
     def _stored(self, messages: list[MeterMessage]) -> None:
         self.live.note(messages)
         self.progress.note(messages)
+        self.watch.note(messages)
 
     async def close(self) -> None:
         await self.writer.close()
-        await asyncio.gather(self.live.close(), self.progress.close(), return_exceptions=True)
+        await asyncio.gather(self.live.close(), self.progress.close(), self.watch.close(), return_exceptions=True)
 
 
 _ingest: Ingest | None = None

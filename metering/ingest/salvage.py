@@ -56,6 +56,10 @@ async def _mend_partitions(store: SampleStore, message: MeterMessage) -> bool:
     days = sorted({reading.at.date().isoformat() for reading in message.readings})
     log.error("no partition for readings: made now", days=days, readings=readings)
     try:
+        await store.tell_missing(days)
+    except psycopg.Error as error:
+        log.error("missing partition not told", error=str(error)[:200])
+    try:
         await store.ensure_partitions(days)
         await store.insert([message])
     except psycopg.Error as error:

@@ -7,14 +7,17 @@ literals are put together here: psycopg's list dumper took half of the processor
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import psycopg
 
+from metering.aggregation.periods import floor_hour
 from metering.ingest.connection import Connection, connect_system, cut
 from metering.ingest.message import MeterMessage
 from metering.readings import Kind, Reading
+from tenants.services.system_alerts import MISSING_PARTITION, RAISE, partition_subject
 
 SeriesKey = tuple[int, int, int, Kind]
 # A meter: (charge point, EVSE number).
@@ -42,6 +45,16 @@ FROM metering_series s JOIN
     unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[])
         AS wanted (tenant_id, charge_point_id, evse_number, measurand, phase, location, unit)
     USING (tenant_id, charge_point_id, evse_number, measurand, phase, location, unit)
+"""
+SELECT_TRANSACTIONS = """
+SELECT t.charge_point_id, t.protocol_id, t.id
+FROM chargepoints_transaction t JOIN unnest(%s::bigint[], %s::text[]) AS named (charge_point_id, protocol_id)
+    USING (charge_point_id, protocol_id)
+"""
+# With the readings or not at all: what is summed up of these hours is out of date (see metering.aggregation).
+INSERT_LATE = """
+INSERT INTO metering_dirtyrange (tenant_id, charge_point_id, evse_number, first, last)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::timestamptz[], %s::timestamptz[])
 """
 INSERT_SIGNED = """
 INSERT INTO metering_signedreading (tenant_id, charge_point_id, evse_number, transaction_id, received_at,
@@ -93,14 +106,18 @@ class SampleStore:
         connection = await self._connect()
         watchdog = asyncio.get_running_loop().call_later(TIMEOUT_S, cut, connection)
         try:
+            await _attach_named(connection, [message for message in messages if message.named_transaction])
             columns = await self._columns(connection, messages)
-            if not any(message.signed or message.quarantined for message in messages):
+            late = late_stretches(messages, floor_hour(datetime.now(UTC)))
+            if not late and not any(message.signed or message.quarantined for message in messages):
                 if columns:
                     await connection.execute(INSERT_SAMPLES, columns)
                 return
             async with connection.transaction():
                 if columns:
                     await connection.execute(INSERT_SAMPLES, columns)
+                if late:
+                    await connection.execute(INSERT_LATE, [list(column) for column in zip(*late, strict=True)])
                 await _insert_rare(connection, messages)
         finally:
             watchdog.cancel()
@@ -110,6 +127,13 @@ class SampleStore:
         connection = await self._connect()
         for day in days:
             await connection.execute("SELECT csms_ensure_partition('metering_sample', %s::date)", [day])
+
+    async def tell_missing(self, days: Iterable[str]) -> None:
+        """A system alert for each day that has no partition."""
+        connection = await self._connect()
+        for day in days:
+            detail = "Readings came and found none; ingest makes it, or keeps them in quarantine."
+            await connection.execute(RAISE, [MISSING_PARTITION, partition_subject("metering_sample", day), detail])
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -202,6 +226,36 @@ def _look_up(
                     continue
             found.append(str(series_id))
     return found, missing
+
+
+def late_stretches(messages: list[MeterMessage], hour: datetime) -> list[tuple[int, int, int, datetime, datetime]]:
+    """Readings from before the running `hour`: (tenant, charge point, EVSE, earliest, latest) of each meter."""
+    late: dict[Meter, tuple[int, int, int, datetime, datetime]] = {}
+    for message in messages:
+        checked: Any = None
+        for reading in message.readings:
+            # Readings of one meterValue share their time.
+            if reading.at is checked:
+                continue
+            checked = reading.at
+            if checked < hour:
+                meter = (message.charge_point_id, message.evse_number)
+                known = late.get(meter)
+                first, last = (min(known[3], checked), max(known[4], checked)) if known else (checked, checked)
+                late[meter] = (message.tenant_id, *meter, first, last)
+    return list(late.values())
+
+
+async def _attach_named(connection: Connection, messages: list[MeterMessage]) -> None:
+    """Find the sessions that could not be looked up when the message came. Unknown ones stay unattached."""
+    if not messages:
+        return
+    wanted = sorted({(message.charge_point_id, message.named_transaction) for message in messages})
+    columns = [list(column) for column in zip(*wanted, strict=True)]
+    cursor = await connection.execute(SELECT_TRANSACTIONS, columns)
+    found = {(charge_point_id, name): pk for charge_point_id, name, pk in await cursor.fetchall()}
+    for message in messages:
+        message.transaction_id = found.get((message.charge_point_id, message.named_transaction))
 
 
 async def _insert_rare(connection: Connection, messages: list[MeterMessage]) -> None:

@@ -69,6 +69,11 @@ class SampleWriter:
         self._limit = settings.METERING_BUFFER_LIMIT
         self._kept = samples_kept()
 
+    @property
+    def is_spilling(self) -> bool:
+        """PostgreSQL is away: nobody should wait for it."""
+        return self._circuit.is_open
+
     async def write(self, message: MeterMessage) -> None:
         """Durable on return. IngestUnavailable, or the database's error for a message that can't be stored.
 
@@ -157,7 +162,8 @@ class SampleWriter:
             refused = await insert_what_can_be(store, [waiting.message for waiting in batch])
         except AWAY as error:
             self._circuit.open(f"{type(error).__name__}: {error}")
-            await asyncio.gather(store.close(), return_exceptions=True)
+            # The others' connections are as dead: they must not find out one after the other.
+            await asyncio.gather(*(each.close() for each in (store, *self._free)), return_exceptions=True)
             await self._spill_batch(batch)
             return
         if refused:

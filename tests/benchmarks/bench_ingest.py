@@ -20,12 +20,13 @@ from tests.benchmarks.server import ServerProcess, pin, running
 
 TENANT = "benchmark"
 _moments = itertools.count()
-_begin = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+# Of the running hour, as live readings are: late ones are noted for the aggregation too.
+_begin = datetime.now(UTC).replace(microsecond=0)
 
 
 def meter_values(socket: StationSocket) -> bytes:
     """A five-value message of a running session, never the same instant twice."""
-    at = (_begin + timedelta(milliseconds=20 * next(_moments))).isoformat(timespec="milliseconds")[:-6]
+    at = (_begin + timedelta(microseconds=100 * next(_moments))).isoformat(timespec="microseconds")[:-6]
     transaction_id = getattr(socket, "transaction_id", 1)
     return (
         f'[2,"{socket.number}","MeterValues",{{"connectorId":1,"transactionId":{transaction_id},"meterValue":[{{'

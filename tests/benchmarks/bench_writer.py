@@ -82,13 +82,13 @@ def payload(at: datetime) -> list[dict[str, Any]]:
 async def run(stations: list[tuple[int, int]], seconds: float) -> Result:
     """All stations at once, each as fast as its commits come, for so long."""
     ingest = Ingest()
-    begin = datetime.now(UTC) - timedelta(days=1)
+    begin = datetime.now(UTC)
     waits: list[float] = []
     deadline = time.perf_counter() + seconds
 
     async def station(tenant_id: int, charge_point_id: int) -> None:
         while time.perf_counter() < deadline:
-            at = begin + timedelta(milliseconds=10 * next(_minutes))
+            at = begin + timedelta(microseconds=100 * next(_minutes))
             started = time.perf_counter()
             parsed = parse_meter_values(payload(at))
             message = MeterMessage(tenant_id, charge_point_id, 1, charge_point_id, datetime.now(UTC), parsed.readings)

@@ -1,7 +1,9 @@
-"""A PostgreSQL, a Redis and a gateway of a test's own, to be killed at will."""
+"""A PostgreSQL, a Redis, a gateway, a worker and a beat of a test's own, to be killed at will."""
 
+import contextlib
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +45,9 @@ class Stack:
             "PYTHONWARNINGS": "ignore",
         }
         self.gateway_port = choose(None)
-        self._gateway: subprocess.Popen[bytes] | None = None
+        self._folder = folder
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, tuple[str, ...]] = {}
         self.manage("migrate", "--verbosity", "0")
 
     def manage(self, *arguments: str) -> str:
@@ -58,14 +62,43 @@ class Stack:
 
     def start_gateway(self) -> None:
         flags = [*FLAGS, "--port", str(self.gateway_port), "--timeout-graceful-shutdown", "5"]
-        command = [sys.executable, "-m", "uvicorn", "csms.asgi:application", *flags]
-        self._gateway = subprocess.Popen(command, cwd=ROOT, env=self.environment)
+        self._start("gateway", "uvicorn", "csms.asgi:application", *flags)
 
-    def kill_gateway(self) -> None:
-        """SIGKILL."""
-        assert self._gateway is not None
-        self._gateway.kill()
-        self._gateway.wait()
+    def gateway_listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.gateway_port), 1):
+            return True
+        return False
+
+    def start_worker(self) -> None:
+        """As in the Procfile."""
+        flags = [
+            "--pool",
+            "threads",
+            "--concurrency",
+            "4",
+            "--loglevel",
+            "WARNING",
+            "--without-gossip",
+            "--without-mingle",
+        ]
+        self._start("worker", "celery", "--quiet", "--app", "csms", "worker", *flags)
+
+    def start_beat(self) -> None:
+        schedule = str(self._folder / "beat-schedule")
+        flags = ["--loglevel", "WARNING", "--pidfile=", "--schedule", schedule]
+        self._start("beat", "celery", "--quiet", "--app", "csms", "beat", *flags)
+
+    def kill_process(self, name: str) -> None:
+        """SIGKILL to the gateway, the worker or the beat."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def supervise(self) -> None:
+        """Start again what ended by itself, as every deployment does: a Celery worker ends when it loses Redis."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                self._start(name, *self._commands[name])
 
     def kill(self, server: EmbeddedPostgres | EmbeddedRedis) -> None:
         """SIGKILL to a data server."""
@@ -73,13 +106,16 @@ class Stack:
         server.child.kill()
         server.child.wait()
 
-    def revive(self, server: EmbeddedPostgres | EmbeddedRedis) -> None:
-        """Start it again on the same port; returns when it answers."""
+    def restart(self, server: EmbeddedPostgres | EmbeddedRedis) -> None:
+        """Start it again on the same port. Call from the main thread, then wait until it is ready."""
         port = server.port
         server.prepare()
         assert server.port == port
         server.start()
-        server.wait_ready()
+
+    def _start(self, name: str, *command: str) -> None:
+        self._commands[name] = command
+        self._processes[name] = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env=self.environment)
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows, as the superuser."""
@@ -87,8 +123,13 @@ class Stack:
             return connection.execute(statement).fetchall()
 
     def close(self) -> None:
-        if self._gateway is not None and self._gateway.poll() is None:
-            self._gateway.terminate()
-            self._gateway.wait(20)
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         self.redis.stop()
         self.postgres.stop()

@@ -1,9 +1,14 @@
 """Spilled readings reach PostgreSQL once, whoever dies on the way."""
 
 import asyncio
+import os
+import signal
+import sys
+import zlib
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 import redis.asyncio
 from django.conf import settings
@@ -12,11 +17,13 @@ from django.db import connections
 from chargepoints.models import ChargePoint
 from metering.ingest import drain
 from metering.ingest.drain import DEAD_LETTERS, drain_spill
+from metering.ingest.message import pack, unpack
 from metering.ingest.spill import GROUP, STREAM, VALUES, SpillStream, remove_entries
 from metering.readings import SignedValue
 from metering.tasks import flush_spilled
 from tests.metering.conftest import NOW, REGISTER, Fetch, message, reading
 
+WORKER_ENVIRONMENT = os.environ | {"DJANGO_SETTINGS_MODULE": "csms.settings"}
 COUNT = "SELECT count(*) FROM metering_sample"
 
 
@@ -48,6 +55,38 @@ async def test_everything_survives_the_way_through_the_stream(station: ChargePoi
     ) == [(2, "7360.00", "7.36", "kWh", 5, NOW, NOW)]
     assert await fetch("SELECT content FROM metering_signedreading") == [("OCMF",)]
     assert await fetch("SELECT reason, transaction_id FROM metering_quarantinedreading") == [("clock", 5)]
+
+
+async def test_entries_of_the_version_before_are_still_read(
+    station: ChargePoint, fetch: Fetch, redis_clean: Any
+) -> None:
+    """They have no name of a session that is still to be found; what has none is written in that form."""
+    row = [
+        station.tenant_id,
+        station.pk,
+        1,
+        5,
+        NOW.isoformat(),
+        [[list(REGISTER), NOW.isoformat(), 0, "7", None, None]],
+    ]
+    redis_clean.xadd(STREAM, {"batch": zlib.compress(orjson.dumps([[*row, [], []]])), "values": 1})
+    assert pack(unpack(redis_clean.xrange(STREAM)[0][1][b"batch"])) == pack(
+        [message(station, reading("7"), transaction_id=5)]
+    )
+    assert await drain_spill() == 1
+    assert await fetch("SELECT value::text, transaction_id FROM metering_sample") == [("7", 5)]
+
+
+async def test_an_entry_that_can_not_be_read_is_laid_aside_and_holds_nothing_up(
+    station: ChargePoint, fetch: Fetch, redis_clean: Any
+) -> None:
+    for batch in (b"spoilt", zlib.compress(b"[[1]]"), zlib.compress(b"{")):
+        redis_clean.xadd(STREAM, {"batch": batch, "values": 1})
+    await spill(station, range(2))
+    assert await drain_spill() == 4
+    assert redis_clean.xlen(STREAM) == 0
+    assert redis_clean.xrange(DEAD_LETTERS)[0][1][b"batch"] == b"spoilt"
+    assert redis_clean.xlen(DEAD_LETTERS) == 3
 
 
 async def test_an_empty_stream_is_nothing_to_do(station: ChargePoint) -> None:
@@ -103,6 +142,25 @@ async def test_a_worker_killed_between_commit_and_removal_leaves_what_is_absorbe
     assert await fetch(COUNT) == [(6,)]
     assert await drain_spill(abandoned_ms=0) == 6
     assert await fetch(COUNT) == [(6,)]
+    assert (redis_clean.xlen(STREAM), redis_clean.get(VALUES)) == (0, b"0")
+
+
+@pytest.mark.parametrize(("where", "committed"), [("before", 0), ("after", 40)])
+async def test_a_worker_process_killed_around_its_commit_loses_nothing_and_doubles_nothing(
+    station: ChargePoint, fetch: Fetch, redis_clean: Any, where: str, committed: int
+) -> None:
+    """SIGKILL, twice, to a process of its own; then another takes over what the dead ones had taken."""
+    await spill(station, range(30))
+    for _ in range(2):
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "ignore", "-m", "tests.metering.dying_worker", where, env=WORKER_ENVIRONMENT
+        )
+        assert await worker.wait() == -signal.SIGKILL
+    assert redis_clean.xlen(STREAM) == 30
+    # Twenty entries of two values share a transaction; the second worker had taken over the first one's.
+    assert await fetch(COUNT) == [(committed,)]
+    assert await drain_spill(abandoned_ms=0) == 60
+    assert await fetch("SELECT count(*), count(DISTINCT (at, context)) FROM metering_sample") == [(60, 60)]
     assert (redis_clean.xlen(STREAM), redis_clean.get(VALUES)) == (0, b"0")
 
 

@@ -9,11 +9,19 @@ import pytest
 from chargepoints.models import ChargePoint
 from metering.ingest.message import MeterMessage
 from metering.live import BUCKET_S, LiveStatistics, live_statistics, live_statistics_of
+from metering.live.keys import BUILT, EPOCH, Epoch
 from metering.readings import Kind
 from tests.metering.conftest import NOW, message, reading
 from tests.metering.line import Line
 
 POWER = Kind("Power.Active.Import", "L1", "Outlet", "W")
+
+
+@pytest.fixture(autouse=True)
+def _usual_epoch(redis_clean: Any) -> None:
+    """One that began long ago, its base complete."""
+    epoch = Epoch.begin(NOW - timedelta(days=3), redis_clean.info("server")["run_id"])
+    redis_clean.mset({EPOCH: epoch.text, BUILT: epoch.text})
 
 
 async def note(*batches: list[MeterMessage]) -> None:
@@ -63,7 +71,7 @@ async def test_extremes_older_than_a_day_fall_out_while_the_station_goes_on(
     await note([message(station, reading("99999", NOW - timedelta(hours=25))), message(station, reading("1"))])
     (row,) = await asyncio.to_thread(live_statistics, station.pk)
     assert row["max"] == 1.0
-    (key,) = redis_clean.keys("*live*")
+    (key,) = redis_clean.keys("{csms:live}:*:*")
     expires = (int(datetime.now(UTC).timestamp()) // BUCKET_S + 1) * BUCKET_S + 24 * 3600
     assert abs(redis_clean.ttl(key) - (expires - datetime.now(UTC).timestamp())) < BUCKET_S + 5
 
@@ -91,14 +99,53 @@ async def test_a_flush_is_one_round_trip_for_a_whole_fleet(
     assert all(len(rows) == 2 for rows in found.values())
 
 
-async def test_redis_away_costs_statistics_and_nothing_else(redis_line: Line, station: ChargePoint) -> None:
+async def test_units_of_one_measurand_are_not_mixed(station: ChargePoint) -> None:
+    other = POWER._replace(unit="hp")
+    await note([message(station, reading("1000", kind=POWER), reading("7", kind=other))])
+    rows = await asyncio.to_thread(live_statistics, station.pk)
+    assert [(row["unit"], row["sum"]) for row in rows] == [("W", 1000.0), ("hp", 7.0)]
+
+
+async def test_redis_away_costs_no_memory_and_asks_for_a_rebuild_when_it_is_back(
+    redis_line: Line, station: ChargePoint, redis_clean: Any
+) -> None:
+    """Whether the merge that failed was made is unknown: the epoch that it belonged to ends."""
+    before = redis_clean.get(EPOCH)
     redis_line.refuse()
     live = LiveStatistics()
     live.note([message(station, reading("1"))])
     await live._flush()
+    for number in range(10):
+        live.note([message(station, reading(str(number), NOW - timedelta(minutes=number)))])
     assert live._gathered == {}
+    await live._flush()
     redis_line.mend()
-    live.note([message(station, reading("2"))])
+    await live._flush()
+    epoch = Epoch.read(redis_clean.get(EPOCH).decode())
+    assert epoch.text != before.decode()
+    assert redis_clean.get(BUILT) == before
+    live.note([message(station, reading("2"), received_at=epoch.since)])
+    await live.close()
+    (row,) = await asyncio.to_thread(live_statistics, station.pk)
+    assert row["count"] == 1
+
+
+async def test_a_flush_under_way_is_finished_when_the_process_ends(
+    station: ChargePoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metering.live.gather.INTERVAL_S", 0.01)
+    live = LiveStatistics()
+    under_way = asyncio.Event()
+    merge_part = live._merge_part
+
+    async def merge_slowly(part: Any) -> Any:
+        under_way.set()
+        await asyncio.sleep(0)
+        return await merge_part(part)
+
+    monkeypatch.setattr(live, "_merge_part", merge_slowly)
+    live.note([message(station, reading("1"))])
+    await under_way.wait()
     await live.close()
     (row,) = await asyncio.to_thread(live_statistics, station.pk)
     assert row["count"] == 1

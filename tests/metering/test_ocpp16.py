@@ -4,22 +4,26 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 
-from chargepoints.context import StationContext
+from chargepoints.context import LookUpFailed, StationContext
 from chargepoints.gateway.threads import DatabaseThreads
 from chargepoints.models import ChargePoint
 from chargepoints.protocol.dispatcher import answer
 from chargepoints.protocol.framing import Call
 from chargepoints.protocol.timestamps import format_timestamp
 from chargepoints.selectors import find_transaction_id
+from chargepoints.services.transactions import Start, start_transaction
+from metering.ingest.drain import drain_spill
 from metering.ingest.process import close_ingest, get_ingest
 from metering.ingest.writer import IngestUnavailable
 from tests.conftest import eventually
-from tests.metering.conftest import NOW, Fetch
+from tests.metering.conftest import NOW, Fetch, make_charge_point
+from tests.metering.line import Line
 
 Send = Callable[[str, dict[str, Any]], Awaitable[list[Any]]]
 SAMPLES = """
@@ -30,11 +34,19 @@ REGISTER = "Energy.Active.Import.Register"
 
 
 @pytest.fixture
-async def send(station: ChargePoint) -> AsyncIterator[Send]:
+def database_away() -> asyncio.Event:
+    """Set: sessions can't be looked up."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+async def send(station: ChargePoint, database_away: asyncio.Event) -> AsyncIterator[Send]:
     """Sends a CALL as the station; the answer frame."""
     threads = DatabaseThreads(2, "test")
 
     async def look_up(protocol_id: str) -> tuple[int, int] | None:
+        if database_away.is_set():
+            raise LookUpFailed
         return await threads.run(find_transaction_id, station.tenant_id, station.pk, protocol_id)
 
     context = StationContext(
@@ -163,6 +175,78 @@ async def test_a_stop_is_answered_though_its_readings_are_refused_for_good(
     monkeypatch.setattr(get_ingest().writer, "write", refuse)
     stop = {"transactionId": transaction_id, "meterStop": 2500, "timestamp": at(-5)}
     assert (await send("StopTransaction", stop))[0] == 3
+
+
+async def start_elsewhere(send: Send, station: ChargePoint) -> tuple[int, int]:
+    """A session that began over another socket: (the protocol's id, ours)."""
+    session = await asyncio.to_thread(
+        start_transaction,
+        tenant_id=station.tenant_id,
+        charge_point_id=station.pk,
+        start=Start(1, "TAG", NOW - timedelta(minutes=30), Decimal(1000), NOW),
+    )
+    return int(session.transaction.protocol_id), session.transaction.pk
+
+
+async def test_a_session_that_can_not_be_looked_up_is_attached_when_its_readings_are_drained(
+    postgres_line: Line, station: ChargePoint, send: Send, fetch: Fetch, database_away: asyncio.Event
+) -> None:
+    """PostgreSQL is away, and the socket is new: it has not met the session that the message names."""
+    protocol_id, session_id = await start_elsewhere(send, station)
+    postgres_line.refuse()
+    database_away.set()
+    for minutes, named in ((-9, protocol_id), (-8, 99_999), (-7, 0)):
+        assert (await send("MeterValues", values(minutes, {"value": "5"}, transactionId=named)))[0] == 3
+    assert get_ingest().writer.is_spilling
+    postgres_line.mend()
+    assert await drain_spill() == 3
+    assert await fetch("SELECT transaction_id FROM metering_sample ORDER BY at") == [(session_id,), (None,), (None,)]
+
+
+async def test_nobody_asks_a_database_that_is_known_to_be_away(
+    postgres_line: Line, station: ChargePoint, send: Send, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protocol_id, _ = await start_elsewhere(send, station)
+    postgres_line.refuse()
+    await send("MeterValues", values(-9, {"value": "5"}))
+
+    def asked(*_: Any) -> None:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr("tests.metering.test_ocpp16.find_transaction_id", asked)
+    assert (await send("MeterValues", values(-8, {"value": "5"}, transactionId=protocol_id)))[0] == 3
+
+
+async def test_a_session_that_could_not_be_looked_up_is_attached_though_postgres_is_back_by_then(
+    station: ChargePoint, send: Send, fetch: Fetch, database_away: asyncio.Event
+) -> None:
+    protocol_id, session_id = await start_elsewhere(send, station)
+    database_away.set()
+    await send("MeterValues", values(-9, {"value": "5"}, transactionId=protocol_id))
+    assert await fetch("SELECT transaction_id FROM metering_sample") == [(session_id,)]
+
+
+async def test_another_stations_session_is_not_attached_when_looked_up_late(
+    station: ChargePoint, send: Send, fetch: Fetch, database_away: asyncio.Event
+) -> None:
+    other = await asyncio.to_thread(make_charge_point, station.tenant, "CP-2")
+    protocol_id, _ = await start_elsewhere(send, other)
+    database_away.set()
+    await send("MeterValues", values(-9, {"value": "5"}, transactionId=protocol_id))
+    assert await fetch("SELECT transaction_id FROM metering_sample") == [(None,)]
+
+
+async def test_a_stop_whose_session_can_not_be_looked_up_is_sent_again(
+    send: Send, fetch: Fetch, database_away: asyncio.Event
+) -> None:
+    """The database goes away right after the stop, of a session that this socket has not met, was stored."""
+    data = [{"timestamp": at(-9), "sampledValue": [{"value": "1"}]}]
+    stop = {"transactionId": 4711, "meterStop": 2500, "timestamp": at(-5), "transactionData": data}
+    database_away.set()
+    assert (await send("StopTransaction", stop))[0] == 4
+    database_away.clear()
+    assert (await send("StopTransaction", stop))[0] == 3
+    assert await fetch("SELECT reason FROM metering_quarantinedreading") == [("unmatched_stop",)]
 
 
 async def test_the_same_message_over_two_sockets_at_once_is_stored_once(send: Send, fetch: Fetch) -> None:
