@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from chargepoints.models import Transaction
-from metering.models import Sample, Series
+from metering.models import Bucket, BucketStatistics, Period, Sample, Series
 from metering.progress import total_of_phases
 from metering.readings import ENERGY, PHASES
 
@@ -126,3 +126,25 @@ def _registers(charge_point_id: int, evse_number: int) -> QuerySet[Sample]:
         series__measurand=ENERGY,
         series__location="Outlet",
     )
+
+
+def buckets(
+    *, charge_point_id: int, period: Period, start: datetime, end: datetime, evse_number: int | None = None
+) -> QuerySet[Bucket]:
+    """Aggregates that begin in [start, end), oldest first."""
+    found = Bucket.objects.filter(charge_point_id=charge_point_id, period=period, start__gte=start, start__lt=end)
+    if evse_number is not None:
+        found = found.filter(evse_number=evse_number)
+    return found.order_by("start", "evse_number")
+
+
+def bucket_statistics(
+    *, charge_point_id: int, period: Period, start: datetime, end: datetime, evse_number: int | None = None
+) -> QuerySet[BucketStatistics]:
+    """What `buckets` is made of, by measurand, with its series."""
+    found = BucketStatistics.objects.filter(
+        series__charge_point_id=charge_point_id, period=period, start__gte=start, start__lt=end
+    )
+    if evse_number is not None:
+        found = found.filter(series__evse_number=evse_number)
+    return found.select_related("series").order_by("start", "series__measurand", "series__phase", "series__location")

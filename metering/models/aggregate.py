@@ -70,9 +70,6 @@ class BucketStatistics(TenantOwned):
     last = models.DecimalField(max_digits=40, decimal_places=12)
     last_at = models.DateTimeField()
 
-    class Meta:
-        indexes = [models.Index(fields=["tenant", "period", "start"], name="statistics_of_tenant")]
-
     def __str__(self) -> str:
         return f"{self.count} values from {self.start}"
 

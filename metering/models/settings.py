@@ -51,4 +51,4 @@ class MeteringSettings(TenantOwned):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="metering_settings_once")]
 
     def __str__(self) -> str:
-        return str(_("Metering settings"))
+        return f"{_('Metering settings')}: {self.tenant}"
