@@ -111,6 +111,35 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="SessionAnalytics",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("due_at", models.DateTimeField(db_index=True, null=True)),
+                ("computed_at", models.DateTimeField(null=True)),
+                ("content", models.JSONField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "transaction",
+                    tenants.rls.TenantOneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="analytics",
+                        to="chargepoints.transaction",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "session analytics",
+            },
+        ),
+        migrations.CreateModel(
             name="SessionLimit",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -213,7 +242,7 @@ class Migration(migrations.Migration):
             name="SessionTariff",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("snapshot", models.JSONField()),
+                ("snapshot", models.JSONField(help_text="Without elements: no tariff applied.")),
                 ("frozen_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "tenant",
@@ -237,9 +266,40 @@ class Migration(migrations.Migration):
                     tenants.rls.TenantForeignKey(
                         blank=True,
                         null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to="metering.tariff",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="RecordDue",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("due_at", models.DateTimeField(db_index=True)),
+                (
+                    "checks",
+                    models.PositiveSmallIntegerField(default=0, help_text="How often it was looked at since it ended."),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "transaction",
+                    tenants.rls.TenantOneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="record_due",
+                        to="chargepoints.transaction",
                     ),
                 ),
             ],
@@ -373,6 +433,8 @@ class Migration(migrations.Migration):
                             ("clock", "Clock is off"),
                             ("register_backwards", "Register runs backwards"),
                             ("no_readings", "No readings in a session"),
+                            ("security", "Security"),
+                            ("firmware", "Firmware update failed"),
                         ],
                         max_length=30,
                     ),
@@ -593,7 +655,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["tenant", "period", "start"], name="statistics_of_tenant")],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
@@ -762,7 +824,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="tariffassignment",
             constraint=models.UniqueConstraint(
-                fields=("tenant", "id_tag", "charge_point", "site"), name="tariff_assigned_once", nulls_distinct=False
+                fields=("tenant", "tariff", "id_tag", "charge_point", "site"),
+                name="tariff_assigned_once",
+                nulls_distinct=False,
             ),
         ),
         migrations.AddConstraint(

@@ -41,9 +41,11 @@ class Migration(migrations.Migration):
         ProtectTable("Tariff"),
         ProtectTable("TariffAssignment"),
         ProtectTable("SessionTariff", app="SELECT, INSERT", system="SELECT, INSERT"),
+        ProtectTable("RecordDue"),
         # A charge detail record is never changed.
         ProtectTable("ChargeDetailRecord", app="SELECT, INSERT", system="SELECT, INSERT"),
         ProtectTable("IdTagLimit"),
         ProtectTable("RemoteStartLimit"),
         ProtectTable("SessionLimit"),
+        ProtectTable("SessionAnalytics"),
     ]

@@ -56,7 +56,7 @@ class Threshold(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return self.measurand
+        return f"{self.measurand} ({self.pk})"
 
 
 class Alert(TenantOwned):
@@ -69,6 +69,8 @@ class Alert(TenantOwned):
         CLOCK = "clock", _("Clock is off")
         REGISTER = "register_backwards", _("Register runs backwards")
         SILENT = "no_readings", _("No readings in a session")
+        SECURITY = "security", _("Security")
+        FIRMWARE = "firmware", _("Firmware update failed")
 
     class Status(models.TextChoices):
         OPEN = "open", _("Open")

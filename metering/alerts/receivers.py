@@ -1,0 +1,150 @@
+"""What other apps tell of: errors and their end, stations back. In the gateway, after the commit.
+
+A process that dies in between misses it: the sweeps find what is left (`sweeps`).
+"""
+
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from chargepoints.events import (
+    CertificateChanged,
+    ChargePointConnected,
+    FirmwareUpdateEnded,
+    SecurityEventReported,
+    SecurityProfileChanged,
+    StatusChanged,
+)
+from chargepoints.models import ChargePoint, Transaction
+from metering.alerts.faults import fault_incident, fault_key, is_error
+from metering.alerts.incidents import Incident, end_alerts, record_incidents
+from metering.alerts.rules import ends_with_session
+from metering.alerts.words import INSTALLED, NO_ERROR, OTHER_ERROR, RECONNECTED, SESSION_ENDED
+from metering.models import Alert, Severity
+from tenants.context import current_tenant_id, tenant_transaction
+from tenants.events import Event, receives
+
+# Critical by the whitepaper's list, and part of every start.
+ROUTINE = frozenset({"StartupOfTheDevice", "ResetOrReboot"})
+
+
+def _on_its_own(act: Callable[[int, Any], None]) -> Callable[[Any], None]:
+    """Receivers run where the publisher's transaction is over but its scope still stands: start without one."""
+
+    def receiver(event: Any) -> None:
+        Context().run(act, current_tenant_id(), event)
+
+    return receiver
+
+
+@receives(StatusChanged)
+@_on_its_own
+def status_changed(tenant_id: int, event: StatusChanged) -> None:
+    """An error opens an alert; the next NoError, or another error, resolves it."""
+    evse_number, error = event.connector_id, is_error(event.error_code)
+    with tenant_transaction(tenant_id):
+        charge_point = ChargePoint.objects.only("pk").filter(identity=event.charge_point).first()
+        if charge_point is None:
+            return
+        end_alerts(
+            tenant_id=tenant_id,
+            at=event.at,
+            resolution=OTHER_ERROR if error else NO_ERROR,
+            exclude_keys=[fault_key(evse_number, event.error_code)],
+            kind=Alert.Kind.FAULT,
+            charge_point_id=charge_point.pk,
+            evse_number=evse_number or None,
+        )
+        if error:
+            incident = fault_incident(charge_point.pk, evse_number, event.error_code, event.info, event.at)
+            record_incidents(tenant_id=tenant_id, incidents=[incident])
+
+
+@receives(ChargePointConnected)
+@_on_its_own
+def charge_point_connected(tenant_id: int, event: ChargePointConnected) -> None:
+    end_alerts(
+        tenant_id=tenant_id,
+        at=event.at,
+        resolution=RECONNECTED,
+        kind=Alert.Kind.OFFLINE,
+        charge_point__identity=event.charge_point,
+    )
+
+
+@receives(SecurityEventReported)
+@_on_its_own
+def security_event(tenant_id: int, event: SecurityEventReported) -> None:
+    """Critical ones, but for those that every start brings. A person resolves them."""
+    if event.critical and event.type not in ROUTINE:
+        detail = f"{event.type}: {event.tech_info}" if event.tech_info else event.type
+        _tell(tenant_id, event, Alert.Kind.SECURITY, f"security:{event.type}", Severity.CRITICAL, detail)
+
+
+@receives(CertificateChanged)
+@_on_its_own
+def certificate_changed(tenant_id: int, event: CertificateChanged) -> None:
+    """A station that did not take its certificate can't come back under profile 3 once the old one ends."""
+    if event.state == "failed":
+        detail = f"Certificate not taken: {event.detail or event.serial_number}"
+        _tell(tenant_id, event, Alert.Kind.SECURITY, "security:certificate", Severity.WARNING, detail)
+
+
+@receives(SecurityProfileChanged)
+@_on_its_own
+def security_profile_changed(tenant_id: int, event: SecurityProfileChanged) -> None:
+    if event.result in ("fellback", "late"):
+        detail = f"Did not move to security profile {event.profile}."
+        _tell(tenant_id, event, Alert.Kind.SECURITY, "security:profile", Severity.WARNING, detail)
+
+
+@receives(FirmwareUpdateEnded)
+@_on_its_own
+def firmware_update_ended(tenant_id: int, event: FirmwareUpdateEnded) -> None:
+    """A failed update opens an alert, the next one that is installed resolves it."""
+    if event.state == "failed":
+        detail = " ".join(part for part in (event.status, event.version, event.detail) if part)
+        _tell(tenant_id, event, Alert.Kind.FIRMWARE, "firmware", Severity.WARNING, detail)
+    elif event.state == "installed":
+        end_alerts(
+            tenant_id=tenant_id,
+            at=event.at,
+            resolution=INSTALLED,
+            kind=Alert.Kind.FIRMWARE,
+            charge_point__identity=event.charge_point,
+        )
+
+
+def _tell(tenant_id: int, event: Event, kind: str, key: str, severity: str, detail: str) -> None:
+    with tenant_transaction(tenant_id):
+        charge_point = ChargePoint.objects.only("pk").filter(identity=event.charge_point).first()
+        if charge_point is None:
+            return
+        incident = Incident(
+            charge_point_id=charge_point.pk,
+            key=key,
+            kind=kind,
+            severity=severity,
+            started_at=event.at,
+            last_at=event.at,
+            detail=detail[:500],
+        )
+        record_incidents(tenant_id=tenant_id, incidents=[incident])
+
+
+def session_ended(session: Transaction) -> None:
+    """Power, current and a sag end with the session, and so does its silence. In the transaction of the end."""
+    assert session.stopped_at is not None  # noqa: S101 (it has ended)
+    of_session = [Alert.Kind.THRESHOLD, Alert.Kind.SILENT]
+    found = Alert.objects.filter(
+        charge_point_id=session.charge_point_id, transaction_id=session.pk, kind__in=of_session
+    ).exclude(status=Alert.Status.RESOLVED)
+    ended = [
+        pk
+        for pk, kind, measurand, worst, limit in found.values_list(
+            "pk", "kind", "measurand", "worst_value", "limit_value"
+        )
+        if kind == Alert.Kind.SILENT or ends_with_session(measurand, above=(worst or 0) > (limit or 0))
+    ]
+    if ended:
+        end_alerts(tenant_id=session.tenant_id, at=session.stopped_at, resolution=SESSION_ENDED, pk__in=ended)
