@@ -50,7 +50,7 @@ class TariffAssignment(TenantOwned):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "id_tag", "charge_point", "site"],
+                fields=["tenant", "tariff", "id_tag", "charge_point", "site"],
                 nulls_distinct=False,
                 name="tariff_assigned_once",
             ),
@@ -70,12 +70,24 @@ class SessionTariff(TenantOwned):
     """The tariff as it was when the session began: later changes don't touch it."""
 
     transaction = TenantOneToOneField(Transaction, on_delete=models.CASCADE, related_name="frozen_tariff")
-    tariff = TenantForeignKey(Tariff, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    snapshot = models.JSONField()
+    # The database sets it to NULL: this table's rows are never updated.
+    tariff = TenantForeignKey(Tariff, on_delete=models.DO_NOTHING, null=True, blank=True, related_name="+")
+    snapshot = models.JSONField(help_text=_("Without elements: no tariff applied."))
     frozen_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return str(self.snapshot.get("name", ""))
+
+
+class RecordDue(TenantOwned):
+    """A session that has ended: its charge detail record is to be made, or looked at again for what came late."""
+
+    transaction = TenantOneToOneField(Transaction, on_delete=models.CASCADE, related_name="record_due")
+    due_at = models.DateTimeField(db_index=True)
+    checks = models.PositiveSmallIntegerField(default=0, help_text=_("How often it was looked at since it ended."))
+
+    def __str__(self) -> str:
+        return f"{self.transaction_id} at {self.due_at}"
 
 
 class ChargeDetailRecord(TenantOwned):

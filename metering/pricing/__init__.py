@@ -1,0 +1,1 @@
+"""What a session costs: tariffs, the price engine, charge detail records, receipts."""
