@@ -14,6 +14,7 @@ from metering.ingest.connection import AWAY, Connection, connect_system, cut
 from metering.ingest.message import MeterMessage
 from metering.periodic import Coalesced
 from metering.readings import ENERGY, PHASES, POWER
+from metering.sessions.watch import LimitWatch
 from tenants.arrays import array_literal
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ class SessionProgress:
         self._latest: dict[int, Latest] = {}
         self._connection: Connection | None = None
         self._coalesced = Coalesced(INTERVAL_S, lambda: bool(self._latest), self._flush)
+        self._limits = LimitWatch()
 
     def note(self, messages: list[MeterMessage]) -> None:
         """Take stored readings; never waits. Bounded by the number of sessions."""
@@ -56,6 +58,7 @@ class SessionProgress:
 
     async def close(self) -> None:
         await self._coalesced.close()
+        await self._limits.close()
         if self._connection is not None:
             await self._connection.close()
 
@@ -76,6 +79,7 @@ class SessionProgress:
             watchdog = asyncio.get_running_loop().call_later(TIMEOUT_S, cut, self._connection)
             try:
                 await self._connection.execute(UPDATE, [array_literal(column) for column in zip(*rows, strict=True)])
+                await self._limits.look(self._connection, [row[0] for row in rows])
             finally:
                 watchdog.cancel()
         except AWAY:
