@@ -5,7 +5,8 @@ from typing import Any
 
 from chargepoints.context import StationContext
 from chargepoints.protocol.registry import on_command_reply
-from chargepoints.services.configuration import push_configuration, store_configuration
+from chargepoints.services.configuration import store_configuration
+from chargepoints.services.configuration_push import push_configuration
 
 
 @on_command_reply("1.6", "GetConfiguration")
@@ -18,6 +19,7 @@ def configuration_reported(context: StationContext, asked: dict[str, Any], reply
         keys=reply.get("configurationKey") or [],
         complete=complete,
         at=datetime.now(UTC),
+        unknown=reply.get("unknownKey") or (),
     )
     if complete:
         push_configuration(tenant_id=context.tenant_id, charge_point_id=context.charge_point_id)
