@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -14,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.admin.pills import pill
+from chargepoints.admin.sections import sections_of, tabs_of, urls_of
 from chargepoints.models import Transaction, UnmatchedStop
 from chargepoints.services.commands import StationOffline, send_command
 from chargepoints.services.transactions import AlreadyEnded, close_by_hand
@@ -37,7 +39,9 @@ class TransactionAdmin(ReadOnlyAdmin):
     search_fields = ["protocol_id", "id_tag", "charge_point__identity_key"]
     list_select_related = ["charge_point", "evse"]
     date_hierarchy = "started_at"
-    change_form_before_template = "office/transaction.html"
+    # Outside the form: sections may have forms of their own.
+    change_form_outer_before_template = "office/transaction.html"
+    change_form_outer_after_template = "office/sections_below.html"
     fields = [
         *("protocol_id", "charge_point", "connector_number", "state_shown", "id_tag", "verdict", "energy", "power"),
         *("duration", "started_at", "start_received_at", "meter_start_wh", "stopped_at", "stop_received_at"),
@@ -70,17 +74,42 @@ class TransactionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         session = self.get_object(request, object_id)
-        running = session is not None and session.state == ACTIVE
-        extra = {"session": session, "may_stop": running and has_role(request, Role.OPERATOR)}
+        extra = {} if session is None else self._page(request, session)
         return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+
+    def _page(self, request: HttpRequest, session: Transaction) -> dict[str, Any]:
+        return {
+            **self._figures(session),
+            "may_stop": session.state == ACTIVE and has_role(request, Role.OPERATOR),
+            "tabs": tabs_of("transaction", request, session.pk),
+            **sections_of("transaction", request, session),
+        }
+
+    def _figures(self, session: Transaction) -> dict[str, Any]:
+        return {
+            "session": session,
+            "running": session.state == ACTIVE,
+            "state": self.state_shown(session),
+            "energy": self.energy(session),
+            "power": self.power(session),
+            "duration": self.duration(session),
+        }
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
             path("<int:pk>/stop/", wrap(self.stop_view), name="transaction_stop"),
             path("<int:pk>/close/", wrap(self.close_view), name="transaction_close"),
+            path("<int:pk>/figures/", wrap(self.figures_view), name="transaction_figures"),
         ]
-        return [*own, *super().get_urls()]
+        return [*own, *urls_of("transaction", self._find, wrap), *super().get_urls()]
+
+    def figures_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The part of the page that refreshes itself."""
+        session = self._find(request, pk)
+        if session is None or not self.has_view_permission(request):
+            raise Http404
+        return render(request, "office/transaction_figures.html", self._figures(session))
 
     def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """RemoteStopTransaction."""
@@ -129,8 +158,11 @@ class TransactionAdmin(ReadOnlyAdmin):
             messages.warning(request, _("The session has ended already."))
         return self._back(session)
 
+    def _find(self, request: HttpRequest, pk: int) -> Transaction | None:
+        return Transaction.objects.select_related("charge_point", "evse").filter(pk=pk).first()
+
     def _session(self, request: HttpRequest, pk: int) -> Transaction:
-        session = Transaction.objects.select_related("charge_point").filter(pk=pk).first()
+        session = self._find(request, pk)
         if session is None or not has_role(request, Role.OPERATOR):
             raise Http404
         return session

@@ -1,0 +1,245 @@
+"""Charts in a browser: drawn, zoomed by the server, recoloured with the theme, read without seeing them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from chargepoints.models import Transaction
+from metering.aggregation.periods import period_start
+from metering.models import Period
+from tenants.context import system_transaction
+from tenants.models import Tenant, User
+from tests.admin.readings_data import add_bucket, make_busy
+from tests.api.conftest import make_session, make_station
+
+pytestmark = pytest.mark.browser
+HOUR = timedelta(hours=1)
+# Pixels of the canvas in its first line's colour.
+DRAWN = """
+(canvas) => {
+  const wanted = Chart.getChart(canvas).data.datasets[0].borderColor;
+  const probe = document.createElement("canvas").getContext("2d");
+  probe.fillStyle = wanted; probe.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let found = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    const off = Math.abs(data[i] - red) + Math.abs(data[i + 1] - green) + Math.abs(data[i + 2] - blue);
+    if (data[i + 3] > 200 && off < 12) found += 1;
+  }
+  return found;
+}
+"""
+COLOUR = "(canvas) => Chart.getChart(canvas).data.datasets[0].borderColor"
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture
+def session(tenant: Tenant, alice: User) -> Transaction:
+    """Running for two hours, two connectors' worth of energy in November."""
+    with system_transaction():
+        Tenant.objects.filter(pk=tenant.pk).update(timezone="Asia/Kolkata")
+    now = datetime.now(UTC).replace(microsecond=0)
+    station = make_station(tenant)
+    session = make_session(station, started_at=now - 2 * HOUR, start_received_at=now - 2 * HOUR)
+    make_busy(station, now, session_id=session.pk)
+    today = period_start(now, Period.DAY, ZoneInfo("Asia/Kolkata"))
+    for number in (1, 2):
+        add_bucket(station, today, today + 24 * HOUR, 25000, period=Period.DAY, evse_number=number, estimated=True)
+    return session
+
+
+@pytest.fixture
+def problems() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def open_page(web: str, chromium: Any, alice: User, problems: list[str]) -> Iterator[Any]:
+    """A signed-in page of some width and scheme; what it complains of, and whom it asks, is noted."""
+
+    def open(path: str, width: int = 1440, scheme: str = "light") -> Any:
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "request",
+            lambda request: problems.append(request.url) if not request.url.startswith((web, "data:")) else None,
+        )
+        page.goto(f"{web}/admin/")
+        page.fill("input[name=username]", "alice")
+        page.fill("input[name=password]", "alicealice")
+        page.click("button[type=submit]")
+        page.wait_for_selector("text=stations online")
+        page.goto(web + path)
+        page.wait_for_function("!!document.querySelector('[data-range]').textContent")
+        return page
+
+    yield open
+    assert problems == []
+
+
+def readings_of(session: Transaction) -> str:
+    return f"/admin/chargepoints/chargepoint/{session.charge_point_id}/readings/"
+
+
+def page_of(session: Transaction) -> str:
+    return f"/admin/chargepoints/transaction/{session.pk}/change/"
+
+
+def asked_by(page: Any, act: Any) -> dict[str, str]:
+    """The parameters of the request for data that `act` causes."""
+    with page.expect_response(lambda answer: "/readings/data/" in answer.url) as caught:
+        act()
+    assert caught.value.status == 200
+    return {name: found[0] for name, found in parse_qs(urlsplit(caught.value.url).query).items()}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
+def test_charts_are_drawn(session: Transaction, open_page: Any, width: int, scheme: str) -> None:
+    page = open_page(readings_of(session), width, scheme)
+    for key in ("power", "current", "voltage", "soc", "temperature", "energy"):
+        assert page.locator(f"[data-chart={key}] canvas").evaluate(DRAWN) > 20, key
+    page.wait_for_function("document.querySelector('[data-bars-title]').textContent.length > 3")
+    assert page.evaluate("Chart.getChart(document.querySelector('[data-bars] canvas')).data.datasets.length") == 1
+    page.wait_for_selector("text=Last readings")
+    assert page.evaluate(OVERFLOW) <= 1
+    page.goto(page.url.partition("/admin/")[0] + page_of(session))
+    page.wait_for_function("!!document.querySelector('[data-range]').textContent")
+    for key in ("curve", "energy", "current", "voltage"):
+        assert page.locator(f"[data-chart={key}] canvas").evaluate(DRAWN) > 20, key
+    assert page.evaluate(OVERFLOW) <= 1
+
+
+def test_dragging_asks_for_the_range_and_a_double_click_goes_back(session: Transaction, open_page: Any) -> None:
+    page = open_page(readings_of(session) + "?hours=6")
+    box = page.locator("[data-chart=power] canvas").bounding_box()
+
+    def drag() -> None:
+        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 80)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 90, steps=4)
+        page.mouse.up()
+
+    asked = asked_by(page, drag)
+    start, end = (datetime.fromisoformat(asked[name]) for name in ("start", "end"))
+    assert HOUR < end - start < 2 * HOUR
+    page.wait_for_function("document.querySelector('[data-chart-mark]').textContent.startsWith('not refreshing')")
+    scale = "Chart.getChart(document.querySelector('[data-chart=voltage] canvas')).scales.x"
+    bounds = page.evaluate(f"[{scale}.min, {scale}.max]")
+    assert bounds == [start.timestamp() * 1000, end.timestamp() * 1000], "all charts share the range"
+    assert "start=" in page.url
+    page.reload()
+    page.wait_for_function("document.querySelector('[data-chart-mark]').textContent.startsWith('not refreshing')")
+    asked = asked_by(page, lambda: page.mouse.dblclick(box["x"] + 200, box["y"] + 90))
+    assert asked["hours"] == "24"
+
+
+def test_the_keyboard_zooms_and_moves(session: Transaction, open_page: Any) -> None:
+    page = open_page(readings_of(session))
+
+    def press(selector: str) -> dict[str, str]:
+        page.focus(selector)
+        return asked_by(page, lambda: page.keyboard.press("Enter"))
+
+    assert press("[data-hours='168']")["hours"] == "168"
+    page.wait_for_selector("[data-hours='168'][aria-pressed=true]")
+    asked = press("[data-zoom=in]")
+    lengths = datetime.fromisoformat(asked["end"]) - datetime.fromisoformat(asked["start"])
+    assert lengths == timedelta(hours=84)
+    earlier = press("[data-zoom=earlier]")
+    assert datetime.fromisoformat(earlier["end"]) < datetime.fromisoformat(asked["end"])
+    assert press("[data-zoom=reset]") == {"hours": "24", "connector": "1"}
+
+
+def test_a_session_is_zoomed_within_and_back(session: Transaction, open_page: Any) -> None:
+    page = open_page(page_of(session))
+    assert "start" in asked_by(page, lambda: page.click("[data-zoom=in]"))
+    assert asked_by(page, lambda: page.click("[data-whole]")) == {}
+
+
+def test_the_theme_recolours_without_a_reload(session: Transaction, open_page: Any) -> None:
+    page = open_page(readings_of(session))
+    canvas = page.locator("[data-chart=power] canvas")
+    light = canvas.evaluate(COLOUR)
+    page.evaluate("window.stillHere = true")
+    # From the system's scheme to light, from light to dark.
+    page.keyboard.press("Control+e")
+    page.keyboard.press("Control+e")
+    page.wait_for_selector("html.dark")
+    page.wait_for_function(
+        "(light) => Chart.getChart(document.querySelector('[data-chart=power] canvas')).data.datasets[0].borderColor !== light",
+        arg=light,
+    )
+    assert canvas.evaluate(DRAWN) > 20
+    assert page.evaluate("window.stillHere")
+
+
+def test_hovering_shows_value_unit_and_the_tenants_time(session: Transaction, open_page: Any) -> None:
+    page = open_page(readings_of(session) + "?hours=1")
+    box = page.locator("[data-chart=current] canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 100)
+    page.wait_for_function("Chart.getChart(document.querySelector('[data-chart=current] canvas')).tooltip.opacity > 0")
+    tip = page.evaluate(
+        "(() => { const tip = Chart.getChart(document.querySelector('[data-chart=current] canvas')).tooltip;"
+        " return [tip.title[0], tip.body.map((part) => part.lines[0])]; })()"
+    )
+    assert "GMT+5:30" in tip[0]
+    assert [line.partition(":")[0] for line in tip[1]] == ["Import L1", "Import L2", "Import L3"]
+    assert all(line.endswith(" A") for line in tip[1])
+
+
+def test_charts_can_be_read_without_seeing_them(session: Transaction, open_page: Any) -> None:
+    page = open_page(readings_of(session))
+    label = page.locator("[data-chart=power] canvas").get_attribute("aria-label")
+    assert label.startswith("Power. Import: last ")
+    page.click("[data-chart=current] summary")
+    table = page.locator("[data-chart=current] table")
+    table.wait_for()
+    assert table.locator("thead th").all_inner_texts() == ["Time", "Import L1", "Import L2", "Import L3"]
+    assert table.locator("tbody tr").count() == 120
+    page.click("[data-bars] summary")
+    bars = page.locator("[data-bars] table").inner_text()
+    assert "kWh" in bars
+    assert "still running, estimated" in bars
+
+
+def test_a_line_is_hidden_by_its_key_and_stays_hidden(session: Transaction, open_page: Any) -> None:
+    page = open_page(readings_of(session))
+    page.click("[data-chart=current] .chart-key >> nth=1")
+    asked_by(page, lambda: page.click("[data-hours='1']"))
+    page.wait_for_selector("[data-hours='1'][aria-pressed=true]")
+    shown = page.evaluate(
+        "(() => { const chart = Chart.getChart(document.querySelector('[data-chart=current] canvas'));"
+        " return chart.data.datasets.map((_, index) => chart.isDatasetVisible(index)); })()"
+    )
+    assert shown == [True, False, True]
+
+
+def test_bars_switch_their_period_and_go_back_in_time(session: Transaction, open_page: Any) -> None:
+    page = open_page(readings_of(session))
+    page.wait_for_function("document.querySelector('[data-bars-title]').textContent.length > 3")
+    assert page.locator("[data-go=next]").is_disabled()
+    before = page.inner_text("[data-bars-title]")
+    page.click("[data-go=previous]")
+    page.wait_for_function("(before) => document.querySelector('[data-bars-title]').textContent !== before", arg=before)
+    assert page.locator("[data-go=next]").is_enabled()
+    page.click("[data-go=now]")
+    page.click("[data-period=month]")
+    page.wait_for_selector("[data-period=month][aria-pressed=true]")
+    assert page.evaluate("Chart.getChart(document.querySelector('[data-bars] canvas')).data.labels.length") == 12
+
+
+def test_readings_of_a_session_are_paged_in_place(session: Transaction, open_page: Any) -> None:
+    page = open_page(page_of(session))
+    first = page.inner_text("#session-readings tbody tr >> nth=0")
+    page.click("#session-readings >> text=Older")
+    page.wait_for_selector("#session-readings >> text=Newest")
+    assert page.inner_text("#session-readings tbody tr >> nth=0") != first
+    page.click("#session-readings >> text=Newest")
+    page.wait_for_selector("#session-readings >> text=Newest", state="detached")
+    assert page.inner_text("#session-readings tbody tr >> nth=0") == first
