@@ -1,17 +1,27 @@
 """Models of the charge points app."""
 
+from chargepoints.models.authorization import AuthorizationWebhook, LocalAuthList
+from chargepoints.models.bulk import BulkCommand, BulkTarget
 from chargepoints.models.charge_point import ChargePoint, Registration, SecurityProfile
-from chargepoints.models.command import Command, CommandState
+from chargepoints.models.command import Command, CommandState, Outcome
 from chargepoints.models.configuration import ConfigurationKey
 from chargepoints.models.connection import Gateway, StationConnection
 from chargepoints.models.connector import Connector, ConnectorStatus, Evse, StatusChange
+from chargepoints.models.firmware import FirmwareFile, FirmwareRollout, FirmwareUpdate
 from chargepoints.models.id_tag import IdTag
 from chargepoints.models.message_log import LoggedMessage
+from chargepoints.models.reservation import Reservation
+from chargepoints.models.security import CertificateAuthority, InstalledCertificate, SecurityEvent, StationCertificate
 from chargepoints.models.sign_in_attempt import SignInAttempt
 from chargepoints.models.site import Site
 from chargepoints.models.transaction import Transaction, UnmatchedStop
+from chargepoints.models.upload import StationUpload
 
 __all__ = [
+    "AuthorizationWebhook",
+    "BulkCommand",
+    "BulkTarget",
+    "CertificateAuthority",
     "ChargePoint",
     "Command",
     "CommandState",
@@ -19,14 +29,24 @@ __all__ = [
     "Connector",
     "ConnectorStatus",
     "Evse",
+    "FirmwareFile",
+    "FirmwareRollout",
+    "FirmwareUpdate",
     "Gateway",
     "IdTag",
+    "InstalledCertificate",
+    "LocalAuthList",
     "LoggedMessage",
+    "Outcome",
     "Registration",
+    "Reservation",
+    "SecurityEvent",
     "SecurityProfile",
     "SignInAttempt",
     "Site",
+    "StationCertificate",
     "StationConnection",
+    "StationUpload",
     "StatusChange",
     "Transaction",
     "UnmatchedStop",

@@ -43,6 +43,14 @@ class ChargePoint(TenantOwned):
     password_hash = models.CharField(max_length=64, blank=True, editable=False)
     # Both passwords hold while a rotation is under way: until the station has come back with the new one.
     next_password_hash = models.CharField(max_length=64, blank=True, editable=False)
+    # Sealed: it is sent again, the same, where the answer got lost.
+    next_password = models.TextField(blank=True, editable=False)
+    next_password_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Both profiles are taken while the station is on its way to the higher one.
+    pending_security_profile = models.PositiveSmallIntegerField(
+        choices=SecurityProfile.choices, null=True, blank=True, editable=False
+    )
+    pending_security_profile_until = models.DateTimeField(null=True, blank=True, editable=False)
     strict = models.BooleanField(
         default=False, help_text=_("Refuse messages that break the schema instead of mending them.")
     )

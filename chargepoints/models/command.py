@@ -25,6 +25,15 @@ class CommandState(models.TextChoices):
 OPEN_STATES = (CommandState.QUEUED, CommandState.SENT)
 
 
+class Outcome(models.TextChoices):
+    """What became of it after the station had accepted: a remote start's session, a reset's boot."""
+
+    NONE = "", _("Nothing more to come")
+    WAITING = "waiting", _("Waiting")
+    FULFILLED = "fulfilled", _("Fulfilled")
+    UNFULFILLED = "unfulfilled", _("Never came")
+
+
 class Command(TenantOwned):
     """One CALL to a charge point. Its UUID is the OCPP message id, so it is sent at most once."""
 
@@ -48,9 +57,17 @@ class Command(TenantOwned):
     error_description = models.CharField(max_length=255, blank=True)
     late_reply = models.JSONField(null=True, blank=True, help_text=_("An answer that came after the time-out."))
 
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True, default=Outcome.NONE)
+    outcome_detail = models.CharField(max_length=255, blank=True)
+    outcome_at = models.DateTimeField(null=True, blank=True)
+    outcome_until = models.DateTimeField(null=True, blank=True, help_text=_("What has not come by then never came."))
+
     class Meta:
         ordering = ["-created_at"]
         indexes = [
+            models.Index(
+                fields=["outcome_until"], condition=models.Q(outcome="waiting"), name="commands_with_outcome_to_come"
+            ),
             models.Index(fields=["tenant", "-created_at"], name="commands_by_time"),
             models.Index(fields=["charge_point", "-created_at"], name="commands_of_station"),
             models.Index(

@@ -72,6 +72,7 @@ class Transaction(TenantOwned):
             models.Index(fields=["tenant", "-started_at"], name="transactions_by_time"),
             models.Index(fields=["charge_point", "-started_at"], name="transactions_of_station"),
             models.Index(fields=["tenant", "id_tag"], name="transactions_of_tag"),
+            models.Index(fields=["started_at"], condition=Q(state="active"), name="transactions_running"),
         ]
 
     def __str__(self) -> str:
