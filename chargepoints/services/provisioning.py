@@ -43,10 +43,16 @@ def set_password(charge_point: ChargePoint, password: str | None = None) -> str:
     chosen = _choose_password(SecurityProfile.BASIC, password)
     assert chosen is not None  # noqa: S101 (profile 1 always has one)
     charge_point.password_hash, charge_point.next_password_hash = hash_password(chosen.encode()), ""
+    # A rotation under way ends here: its key must not be sent any more.
+    charge_point.next_password, charge_point.next_password_at = "", None
     if charge_point.security_profile == SecurityProfile.NONE:
         charge_point.security_profile = SecurityProfile.BASIC
     with tenant_transaction(charge_point.tenant_id):
-        charge_point.save(update_fields=["password_hash", "next_password_hash", "security_profile"])
+        charge_point.save(
+            update_fields=[
+                *("password_hash", "next_password_hash", "next_password", "next_password_at", "security_profile"),
+            ]
+        )
     return chosen
 
 

@@ -9,8 +9,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from chargepoints.models import ChargePoint, Registration, SecurityProfile, SignInAttempt
+from chargepoints.services.client_certificates import is_stations_own
 from chargepoints.services.identity import Address
+from chargepoints.services.password_rotation import prove_new_password
 from chargepoints.services.passwords import MIN_LENGTH, hash_password, password_matches
+from chargepoints.services.security_profiles import prove_profile
 from tenants.context import system_transaction
 from tenants.models import Tenant
 
@@ -20,12 +23,24 @@ Reason = SignInAttempt.Reason
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a connection request brought along. `secure`: over TLS, as far as a trusted proxy says."""
+    """What a connection request brought along. `secure`: over TLS, as far as a trusted proxy says.
+
+    `certificate`: the client certificate (PEM) whose key TLS has proven to be the station's.
+    """
 
     remote_address: str
     secure: bool
     authorization: str = ""
-    certificate_name: str = ""
+    certificate: str = ""
+
+
+@dataclass(slots=True)
+class Proof:
+    """What the credentials have shown: a refusal, or the profile; to be noted once the decision has committed."""
+
+    refusal: tuple[int, str] | None = None
+    pending_profile: int | None = None
+    new_password: bool = False
 
 
 class SignInRefused(Exception):
@@ -59,17 +74,19 @@ def sign_in(address: Address, credentials: Credentials) -> SignedIn:
         if not tenant.is_active:
             raise SignInRefused(403, "tenant suspended")
         charge_point = ChargePoint.objects.filter(tenant=tenant, identity_key=address.identity.lower()).first()
-        refusal = None
+        proof = Proof()
         if charge_point is None:
             charge_point, refusal = _admit_unknown(tenant, address, credentials)
         else:
-            refusal = _check_profile(tenant, charge_point, credentials, now)
+            proof = _check_credentials(tenant, charge_point, credentials, now)
+            refusal = proof.refusal
         if refusal is not None:
             _count_refusal(tenant, address.identity, refusal[1], credentials.remote_address, now)
     # Raised after the commit, so that the count stays.
     if refusal is not None:
         raise SignInRefused(refusal[0], str(Reason(refusal[1]).label))
     assert charge_point is not None  # noqa: S101 (either a station or a refusal)
+    _note(charge_point, proof)
     return SignedIn(
         tenant_id=tenant.pk,
         tenant_slug=tenant.slug,
@@ -89,28 +106,49 @@ def _resolve_tenant(address: Address) -> Tenant | None:
     return next((found[slug] for slug in slugs if slug in found), None)
 
 
+def _check_credentials(tenant: Tenant, charge_point: ChargePoint, credentials: Credentials, now: datetime) -> Proof:
+    """The station's profile is satisfied, or the higher one that it is on its way to."""
+    pending, until = charge_point.pending_security_profile, charge_point.pending_security_profile_until
+    if pending is not None and until is not None and now < until and pending > charge_point.security_profile:
+        proof = _check_profile(pending, tenant, charge_point, credentials, now)
+        if proof.refusal is None:
+            proof.pending_profile = pending
+            return proof
+    return _check_profile(charge_point.security_profile, tenant, charge_point, credentials, now)
+
+
 def _check_profile(
-    tenant: Tenant, charge_point: ChargePoint, credentials: Credentials, now: datetime
-) -> tuple[int, str] | None:
-    """The refusal (HTTP status, reason), or None where the station's security profile is satisfied."""
-    profile = charge_point.security_profile
+    profile: int, tenant: Tenant, charge_point: ChargePoint, credentials: Credentials, now: datetime
+) -> Proof:
     if profile == SecurityProfile.NONE:
-        return None if tenant.allow_unauthenticated else (401, Reason.NO_PASSWORD)
+        # A password that it has been given, though it needs none, is still its new password.
+        new = bool(credentials.authorization) and _check_password(charge_point, credentials).new_password
+        return Proof(None if tenant.allow_unauthenticated else (401, Reason.NO_PASSWORD), new_password=new)
     if profile >= SecurityProfile.TLS_BASIC and not credentials.secure:
-        return 403, Reason.NOT_TLS
+        return Proof((403, Reason.NOT_TLS))
     if profile == SecurityProfile.TLS_CLIENT:
-        known = {charge_point.identity_key, charge_point.serial_number.lower()} - {""}
-        return None if credentials.certificate_name.lower() in known else (403, Reason.NO_CERTIFICATE)
+        own = is_stations_own(charge_point, credentials.certificate, now)
+        return Proof(None if own else (403, Reason.NO_CERTIFICATE))
+    return _check_password(charge_point, credentials)
+
+
+def _check_password(charge_point: ChargePoint, credentials: Credentials) -> Proof:
     password = basic_password(credentials.authorization, charge_point.identity)
     if password is None:
-        return 401, Reason.WRONG_PASSWORD if credentials.authorization else Reason.NO_PASSWORD
+        return Proof((401, Reason.WRONG_PASSWORD if credentials.authorization else Reason.NO_PASSWORD))
     if not password_matches(password, charge_point.password_hash, charge_point.next_password_hash):
-        return 401, Reason.WRONG_PASSWORD
-    if charge_point.next_password_hash and password_matches(password, charge_point.next_password_hash):
-        # The station has come back with the new password: the old one ends here.
-        charge_point.password_hash, charge_point.next_password_hash = charge_point.next_password_hash, ""
-        charge_point.save(update_fields=["password_hash", "next_password_hash"])
-    return None
+        return Proof((401, Reason.WRONG_PASSWORD))
+    new = bool(charge_point.next_password_hash) and password_matches(password, charge_point.next_password_hash)
+    return Proof(new_password=new)
+
+
+def _note(charge_point: ChargePoint, proof: Proof) -> None:
+    """The old password and the old profile end where the station has come back with the new one."""
+    where = {"tenant_id": charge_point.tenant_id, "charge_point_id": charge_point.pk}
+    if proof.new_password:
+        prove_new_password(**where, proven=charge_point.next_password_hash)
+    if proof.pending_profile is not None:
+        prove_profile(**where, profile=proof.pending_profile)
 
 
 def _admit_unknown(

@@ -1,0 +1,80 @@
+"""What a station's certificate signing request must be (Security Whitepaper A02, A03). Pure: knows no model."""
+
+from collections.abc import Collection
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.hashes import MD5, SHA1
+from cryptography.x509.oid import NameOID
+
+from chargepoints.services.pem import InvalidCertificate, check_key, texts_of
+
+# SignCertificate.req (Whitepaper §5.17).
+LONGEST_REQUEST = 5500
+
+
+class RequestRefused(Exception):
+    """A named refusal: `name` for programs, `sentence` for people."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(f"{name}: {sentence}")
+        self.name, self.sentence = name, sentence
+
+
+def check_request(
+    pem: str, *, common_names: Collection[str], organizations: Collection[str]
+) -> x509.CertificateSigningRequest:
+    """The request, if it may be signed. `common_names`: what the station is known by; `organizations`: its owner's.
+
+    A00.FR.404, A00.FR.405: the organization is the operator's where it is given, the common name the station's.
+    """
+    if len(pem) > LONGEST_REQUEST:
+        raise RequestRefused("TooLong", f"At most {LONGEST_REQUEST} characters.")
+    request = _read(pem)
+    _check_key_and_signature(request)
+    names = texts_of(request.subject, NameOID.COMMON_NAME)
+    if len(names) != 1 or names[0].lower() not in {name.lower() for name in common_names if name}:
+        given = ", ".join(names)[:60] or "none"
+        raise RequestRefused("WrongCommonName", f"The common name is {given}, not the station's.")
+    given_organizations = texts_of(request.subject, NameOID.ORGANIZATION_NAME)
+    allowed = {name.strip().casefold() for name in organizations if name}
+    if any(name.casefold() not in allowed for name in given_organizations):
+        raise RequestRefused(
+            "WrongOrganization", f"The organization is {', '.join(given_organizations)[:60]}, not the operator's."
+        )
+    _check_extensions(request)
+    return request
+
+
+def _read(pem: str) -> x509.CertificateSigningRequest:
+    try:
+        request = x509.load_pem_x509_csr(pem.strip().encode())
+        _ = (request.subject, request.extensions, request.public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType) as error:
+        raise RequestRefused("Unreadable", f"Not a PEM signing request: {str(error)[:120]}") from None
+    return request
+
+
+def _check_key_and_signature(request: x509.CertificateSigningRequest) -> None:
+    try:
+        check_key(request.public_key())
+    except InvalidCertificate as error:
+        raise RequestRefused("WeakKey", str(error)) from None
+    try:
+        if isinstance(request.signature_hash_algorithm, MD5 | SHA1):
+            raise RequestRefused("WeakSignature", f"Signed with {request.signature_hash_algorithm.name}.")
+        valid = request.is_signature_valid
+    except (UnsupportedAlgorithm, InvalidSignature, ValueError):
+        valid = False
+    if not valid:
+        raise RequestRefused("WrongSignature", "It is not signed with the key that it is for.")
+
+
+def _check_extensions(request: x509.CertificateSigningRequest) -> None:
+    """A station asks for a leaf; one that asks to become an authority is up to something."""
+    try:
+        asked = request.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return
+    if asked.ca:
+        raise RequestRefused("AsksForAuthority", "It asks for the certificate of an authority (CA:TRUE).")
