@@ -1,61 +1,32 @@
 """`/commands`, and the commands below a charge point: 202 with the command, or its end with `?wait=`."""
 
-import time
-from typing import Any
-
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework import serializers, status
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chargepoints.api.charge_points import StationViewSet
+from chargepoints.api import command_requests as requests
+from chargepoints.api.command_requests import SessionLimits
+from chargepoints.api.command_rows import LONGEST_WAIT_S, OUTCOMES, WAIT, CommandSerializer
+from chargepoints.api.sending import SendingViewSet, command_schema
 from chargepoints.models import ChargePoint, Command, CommandState, Transaction
-from chargepoints.protocol.errors import OcppError
-from chargepoints.services.commands import StationOffline, cancel_command, send_command
+from chargepoints.services.commands import cancel_command
+from chargepoints.services.remote_limits import LimitValues, keep_limits
 from tenants.api.exceptions import Conflict
 from tenants.api.pagination import TimePagination
-from tenants.api.serializers import StrictSerializer
 from tenants.api.views import TenantViewSet
-from tenants.context import tenant_transaction
 
-LONGEST_WAIT_S = 30
-LOOK_EVERY_S = 0.1
-WAIT = OpenApiParameter(
-    "wait", {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT_S}, description="Seconds to wait for the end."
-)
-
-
-class CommandSerializer(serializers.ModelSerializer[Command]):
-    commandId = serializers.UUIDField(source="id")
-    chargePointId = serializers.CharField(source="charge_point.identity")
-    payload = serializers.DictField()
-    status = serializers.ChoiceField(CommandState.choices, source="state")
-    requestedBy = serializers.CharField(source="requested_by")
-    createdTime = serializers.DateTimeField(source="created_at")
-    expiresAt = serializers.DateTimeField(source="expires_at", allow_null=True)
-    sentTime = serializers.DateTimeField(source="sent_at", allow_null=True)
-    finishedTime = serializers.DateTimeField(source="finished_at", allow_null=True)
-    reply = serializers.DictField(allow_null=True)
-    errorCode = serializers.CharField(source="error_code")
-    errorDescription = serializers.CharField(source="error_description")
-
-    class Meta:
-        model = Command
-        fields = [
-            *("commandId", "chargePointId", "action", "payload", "status", "requestedBy", "origin", "createdTime"),
-            *("expiresAt", "sentTime", "finishedTime", "reply", "errorCode", "errorDescription"),
-        ]
+__all__ = ["LONGEST_WAIT_S", "WAIT", "CommandSerializer", "CommandViewSet", "SessionLimits", "StationCommandViewSet"]
 
 
 class CommandFilter(django_filters.FilterSet):
     chargePointId = django_filters.CharFilter(method="of_station")
     action = django_filters.CharFilter("action")
     status = django_filters.ChoiceFilter(field_name="state", choices=CommandState.choices)
+    outcome = django_filters.ChoiceFilter(choices=[(value, value) for value in OUTCOMES])
 
     class Meta:
         model = Command
@@ -100,69 +71,94 @@ class CommandViewSet(TenantViewSet):
         return Response(CommandSerializer(self.get_queryset().get(pk=pk)).data)
 
 
-class RemoteStart(StrictSerializer):
-    connectorId = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-    idTag = serializers.CharField(max_length=20)
-    chargingProfile = serializers.DictField(required=False, help_text="A TxProfile (OCPP 1.6 §7.8).")
+class StationCommandViewSet(SendingViewSet):
+    """What a charge point can be told. 409 while it is offline, unless the command may wait (`expiresAt`)."""
 
-
-class RemoteStop(StrictSerializer):
-    transactionId = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
-    connectorId = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if len(given) != 1:
-            raise serializers.ValidationError({"transactionId": "Either transactionId or connectorId."})
-        return given
-
-
-class StationCommandViewSet(StationViewSet):
-    """What a charge point can be told. 409 while it is offline."""
-
-    scope = "commands"
-    serializer_class = CommandSerializer
-    pagination_class = None
-    filter_backends: Any = ()
-    extra_parameters = {"remote_start": {"wait"}, "remote_stop": {"wait"}}
-
-    @extend_schema(request=RemoteStart, responses={202: CommandSerializer}, parameters=[WAIT])
+    @command_schema(requests.RemoteStart)
     @action(detail=True, methods=["post"], url_path="remote-start")
     def remote_start(self, request: Request, charge_point_id: str) -> Response:
         """RemoteStartTransaction (OCPP 1.6 §5.11)."""
-        given = RemoteStart(data=request.data)
-        given.is_valid(raise_exception=True)
-        return self._send("RemoteStartTransaction", dict(given.validated_data))
+        payload, options = self._read(requests.RemoteStart, request)
+        limits = payload.pop("limits", None)
+        command = self._command("RemoteStartTransaction", payload, **options)
+        if limits is not None:
+            keep_limits(command, LimitValues(**limits))
+        return self._accepted(command)
 
-    @extend_schema(request=RemoteStop, responses={202: CommandSerializer}, parameters=[WAIT])
+    @command_schema(requests.RemoteStop)
     @action(detail=True, methods=["post"], url_path="remote-stop")
     def remote_stop(self, request: Request, charge_point_id: str) -> Response:
         """RemoteStopTransaction (OCPP 1.6 §5.12), by transaction or by connector."""
-        given = RemoteStop(data=request.data)
-        given.is_valid(raise_exception=True)
-        session = self._running_session(given.validated_data)
-        return self._send("RemoteStopTransaction", {"transactionId": int(session.protocol_id)})
+        wanted, options = self._read(requests.RemoteStop, request)
+        session = self._running_session(wanted)
+        return self._send("RemoteStopTransaction", {"transactionId": int(session.protocol_id)}, **options)
 
-    def after_commit(self, response: Any) -> Any:
-        """`?wait=`: look until the command has ended. No transaction and no connection is held meanwhile."""
-        deadline = time.monotonic() + self._wait_s
-        if getattr(response, "replayed", False) or not self._wait_s:
-            return response
-        while True:
-            with tenant_transaction(self.tenant.pk):
-                command = Command.objects.select_related("charge_point").get(pk=response.data["commandId"])
-            if command.is_final or time.monotonic() >= deadline:
-                response.data = CommandSerializer(command).data
-                return response
-            time.sleep(LOOK_EVERY_S)
+    @command_schema(requests.UnlockConnector)
+    @action(detail=True, methods=["post"], url_path="unlock-connector")
+    def unlock_connector(self, request: Request, charge_point_id: str) -> Response:
+        """UnlockConnector (OCPP 1.6 §5.18)."""
+        return self._order("UnlockConnector", requests.UnlockConnector, request)
 
-    _wait_s = 0.0
+    @command_schema(requests.Reset)
+    @action(detail=True, methods=["post"], url_path="reset")
+    def reset(self, request: Request, charge_point_id: str) -> Response:
+        """Reset (OCPP 1.6 §5.14)."""
+        return self._order("Reset", requests.Reset, request)
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        raw = request.query_params.get("wait", "0")
-        if not (raw.isascii() and raw.isdigit() and int(raw[:6]) <= LONGEST_WAIT_S):
-            raise ValidationError({"wait": f"A whole number of seconds, at most {LONGEST_WAIT_S}."})
-        self._wait_s = float(raw)
+    @command_schema(requests.ChangeAvailability)
+    @action(detail=True, methods=["post"], url_path="change-availability")
+    def change_availability(self, request: Request, charge_point_id: str) -> Response:
+        """ChangeAvailability (OCPP 1.6 §5.2); connector 0 is the whole charge point."""
+        return self._order("ChangeAvailability", requests.ChangeAvailability, request)
+
+    @command_schema(requests.CommandRequest)
+    @action(detail=True, methods=["post"], url_path="clear-cache")
+    def clear_cache(self, request: Request, charge_point_id: str) -> Response:
+        """ClearCache (OCPP 1.6 §5.4)."""
+        return self._order("ClearCache", requests.CommandRequest, request)
+
+    @command_schema(requests.DataTransfer)
+    @action(detail=True, methods=["post"], url_path="data-transfer")
+    def data_transfer(self, request: Request, charge_point_id: str) -> Response:
+        """DataTransfer to the charge point (OCPP 1.6 §5.6)."""
+        return self._order("DataTransfer", requests.DataTransfer, request)
+
+    @command_schema(requests.TriggerMessage)
+    @action(detail=True, methods=["post"], url_path="trigger-message")
+    def trigger_message(self, request: Request, charge_point_id: str) -> Response:
+        """TriggerMessage (OCPP 1.6 §5.17)."""
+        return self._order("TriggerMessage", requests.TriggerMessage, request)
+
+    @command_schema(requests.ExtendedTriggerMessage)
+    @action(detail=True, methods=["post"], url_path="extended-trigger-message")
+    def extended_trigger_message(self, request: Request, charge_point_id: str) -> Response:
+        """ExtendedTriggerMessage (Security Whitepaper)."""
+        return self._order("ExtendedTriggerMessage", requests.ExtendedTriggerMessage, request)
+
+    @command_schema(requests.SetChargingProfile)
+    @action(detail=True, methods=["post"], url_path="set-charging-profile")
+    def set_charging_profile(self, request: Request, charge_point_id: str) -> Response:
+        """SetChargingProfile (OCPP 1.6 §5.16): the message as it is given."""
+        return self._order("SetChargingProfile", requests.SetChargingProfile, request)
+
+    @command_schema(requests.ClearChargingProfile)
+    @action(detail=True, methods=["post"], url_path="clear-charging-profile")
+    def clear_charging_profile(self, request: Request, charge_point_id: str) -> Response:
+        """ClearChargingProfile (OCPP 1.6 §5.5); without criteria all of them."""
+        return self._order("ClearChargingProfile", requests.ClearChargingProfile, request)
+
+    @command_schema(requests.GetCompositeSchedule)
+    @action(detail=True, methods=["post"], url_path="get-composite-schedule")
+    def get_composite_schedule(self, request: Request, charge_point_id: str) -> Response:
+        """GetCompositeSchedule (OCPP 1.6 §5.7); the schedule is in the reply."""
+        return self._order("GetCompositeSchedule", requests.GetCompositeSchedule, request)
+
+    @command_schema(requests.AnyCall)
+    @action(detail=True, methods=["post"], url_path="call")
+    def call(self, request: Request, charge_point_id: str) -> Response:
+        """Any action of the charge point's OCPP version that a central system sends, checked against its schema."""
+        given, options = self._read(requests.AnyCall, request)
+        return self._send(given["action"], given["payload"], prefix="payload", **options)
 
     def _running_session(self, wanted: dict[str, int]) -> Transaction:
         station: ChargePoint = self.get_object()
@@ -174,21 +170,3 @@ class StationCommandViewSet(StationViewSet):
         if session is None:
             raise Conflict("No such session is running on this charge point.")
         return session
-
-    def _send(self, name: str, payload: dict[str, Any]) -> Response:
-        try:
-            command = send_command(
-                charge_point=self.get_object(),
-                action=name,
-                payload=payload,
-                requested_by=self.caller.actor,
-                origin="api",
-            )
-        except StationOffline:
-            raise Conflict("The charge point is offline.") from None
-        except OcppError as error:
-            raise ValidationError(
-                {fault["path"] or "payload": fault["fault"] for fault in error.details.get("errors", [])}
-            ) from None
-        response = Response(CommandSerializer(command).data, status=status.HTTP_202_ACCEPTED)
-        return response

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
 
 from chargepoints.services.sign_in import Credentials
 
 SUBPROTOCOLS = {"ocpp1.6": "1.6"}
+LONGEST_PEM = 16_384
 
 
 def choose_subprotocol(offered: Iterable[str]) -> tuple[str | None, str | None]:
@@ -30,26 +32,16 @@ def read_credentials(scope: dict[str, Any]) -> Credentials:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
     peer = str((scope.get("client") or ("unknown", 0))[0])
     secure = scope.get("scheme") == "wss"
-    certificate_name = ""
+    certificate = ""
     if peer in settings.TRUSTED_PROXIES:
         secure = headers.get("x-forwarded-proto", "") in {"https", "wss"}
-        if headers.get("x-ssl-client-verify", "") == "SUCCESS":
-            certificate_name = common_name(headers.get("x-ssl-client-s-dn", ""))
+        # Only what TLS has proven to be the client's; whose it is, and by whom signed, is for sign-in to say.
+        certificate = unquote(headers.get("x-ssl-client-cert", "")) if secure else ""
         # The proxy appends the peer that it saw: the last entry is the only one it vouches for.
         peer = headers.get("x-forwarded-for", peer).split(",")[-1].strip() or peer
     return Credentials(
         remote_address=peer[:64],
         secure=secure,
         authorization=headers.get("authorization", ""),
-        certificate_name=certificate_name,
+        certificate=certificate[:LONGEST_PEM],
     )
-
-
-def common_name(subject: str) -> str:
-    """The CN of a certificate subject in RFC 2253 (`CN=CP1,O=acme`) or in slashes (`/O=acme/CN=CP1`)."""
-    separator = "/" if subject.startswith("/") else ","
-    for part in subject.split(separator):
-        name, _, value = part.strip().partition("=")
-        if name.upper() == "CN":
-            return value.strip()
-    return ""

@@ -16,6 +16,7 @@ import structlog
 from django.db import connections
 
 from chargepoints.metrics import MESSAGES_NOT_LOGGED
+from chargepoints.services.shown_payloads import shown_frame
 from tenants.arrays import array_literal
 from tenants.context import SYSTEM_ALIAS
 
@@ -40,7 +41,8 @@ Line = tuple[datetime, int, int, UUID, str, int, str, str, str, str, str]
 
 
 def mask(text: str) -> str:
-    """The frame without passwords."""
+    """The frame without passwords and without tokens of addresses."""
+    text = shown_frame(text)
     if "uthorizationkey" not in text.lower():
         return text
     return _VALUE_KEY.sub(r"\1***\2", _KEY_VALUE.sub(r"\1***\2", text))

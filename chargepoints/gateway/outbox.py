@@ -9,6 +9,7 @@ import structlog
 
 from chargepoints.context import StationContext
 from chargepoints.gateway.threads import DatabaseThreads
+from chargepoints.gateway.triggers import TriggerWatch
 from chargepoints.metrics import COMMANDS
 from chargepoints.models import CommandState
 from chargepoints.protocol.errors import OcppError
@@ -17,6 +18,7 @@ from chargepoints.protocol.pending import OutgoingCall, PendingCalls
 from chargepoints.protocol.registry import registry
 from chargepoints.protocol.validation import validate_reply
 from chargepoints.services.commands import claim_for_sending, finish_command, queued_commands, state_of_reply
+from chargepoints.services.outcomes import message_came
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +36,7 @@ class CommandOutbox:
         self._looking = False
         self._look_again = False
         self._closed = False
+        self.triggers = TriggerWatch()
 
     def look_for_commands(self) -> None:
         """Something may wait in the table; many hints at once cost one look."""
@@ -59,6 +62,15 @@ class CommandOutbox:
             return
         self._stop_timer()
         self._spawn(self._finish(call, frame))
+
+    def note_message(self, action: str, payload: dict[str, Any]) -> None:
+        """A message came and was answered: it may be what we have asked for."""
+        if command_ids := self.triggers.came(action, payload):
+            self._spawn(
+                self._threads.run(
+                    message_came, tenant_id=self._context.tenant_id, command_ids=command_ids, action=action
+                )
+            )
 
     def close(self) -> None:
         """The socket is gone; what was sent is failed by the caller, what was queued stays in the table."""
@@ -113,6 +125,7 @@ class CommandOutbox:
             if self._closed:
                 return
             self._timer = asyncio.get_running_loop().call_later(call.timeout_s, self._give_up, call)
+            self.triggers.sent(call)
             await self._send(encode_call(call.message_id, call.action, call.payload), call.message_id, call.action)
             return
 
@@ -148,6 +161,8 @@ class CommandOutbox:
         reply: dict[str, object] | None = None,
     ) -> None:
         COMMANDS.labels(call.action, state).inc()
+        if state != CommandState.ACCEPTED:
+            self.triggers.refused(UUID(call.message_id))
         try:
             await self._threads.run(
                 finish_command,

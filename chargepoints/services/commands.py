@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -18,21 +19,25 @@ from chargepoints.events import CommandFinished
 from chargepoints.gateway.local import deliver_locally
 from chargepoints.models import ChargePoint, Command, CommandState, StationConnection
 from chargepoints.models.command import OPEN_STATES
+from chargepoints.protocol.actions import actions_to_station
+from chargepoints.protocol.errors import Code, violation
 from chargepoints.protocol.validation import validate_call
+from chargepoints.services.bulk_wake import wake_bulk
+from chargepoints.services.outcomes import answer_written
+from chargepoints.services.priorities import priority_of
+from chargepoints.services.secret_payloads import refuse_reserved, reveal
+from chargepoints.services.shown_payloads import shown_payload
 from tenants.context import on_commit, system_transaction, tenant_transaction
 from tenants.events import publish
 from tenants.services.audit import record
 
 log = structlog.get_logger(__name__)
 
-# A stop overtakes everything, housekeeping waits for people.
-PRIORITIES = {"RemoteStopTransaction": 1, "UnlockConnector": 2, "RemoteStartTransaction": 3, "GetConfiguration": 7}
-DEFAULT_PRIORITY = 5
 # How long a command without `expires_at` waits for a station that is just reconnecting.
 PATIENCE = timedelta(seconds=60)
 # Past its own time-out by this much, nobody is watching a sent command any more.
 GRACE = timedelta(seconds=10)
-GOOD_STATUSES = {None, "Accepted", "RebootRequired", "Scheduled", "Unlocked"}
+GOOD_STATUSES = {None, "Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked"}
 
 
 class StationOffline(Exception):
@@ -48,9 +53,15 @@ def send_command(
     origin: str,
     timeout_s: int | None = None,
     expires_at: datetime | None = None,
+    vetted: bool = False,
 ) -> Command:
-    """Queue a call to the station. Raises OcppError for a payload that breaks the schema, StationOffline."""
-    validate_call(charge_point.ocpp_version or "1.6", action, payload, lenient=False)
+    """Queue a call to the station. Raises OcppError for a payload that breaks the schema, StationOffline.
+
+    `vetted`: from the service that a reserved key belongs to (`secret_payloads`).
+    """
+    if not vetted:
+        refuse_reserved(action, payload)
+    check_command(charge_point.ocpp_version, action, payload)
     with tenant_transaction(charge_point.tenant_id):
         connection = (
             StationConnection.objects.live().select_related("gateway").filter(charge_point=charge_point).first()
@@ -62,7 +73,7 @@ def send_command(
             charge_point=charge_point,
             action=action,
             payload=payload,
-            priority=PRIORITIES.get(action, DEFAULT_PRIORITY),
+            priority=priority_of(action),
             timeout_s=timeout_s or settings.COMMAND_TIMEOUT_SECONDS,
             requested_by=requested_by,
             origin=origin,
@@ -74,12 +85,28 @@ def send_command(
                 origin=origin,
                 action=action,
                 target=charge_point,
-                changes={"command": str(command.pk), "payload": payload},
+                changes={"command": str(command.pk), "payload": shown_payload(payload)},
             )
         if connection is not None:
             channel = connection.gateway.channel
             on_commit(lambda: _tell_gateway(channel, charge_point.pk))
     return command
+
+
+def check_command(version: str, action: str, payload: dict[str, Any]) -> None:
+    """OcppError for an action that is not sent to stations of `version` ("" is a station that has never come: 1.6).
+
+    The error names `action`, or the path in the payload that breaks the schema.
+    """
+    version = version or "1.6"
+    if action not in actions_to_station(version):
+        raise violation(Code.NOT_SUPPORTED, "action", f"Not an action that OCPP {version} charge points are sent.")
+    validate_call(version, action, payload, lenient=False)
+    try:
+        orjson.dumps(payload)
+    except orjson.JSONEncodeError as error:
+        # The schemas bound no number; what the gateway can't write must not get there.
+        raise violation(Code.PROPERTY, "", f"Can't be sent: {error}") from None
 
 
 def _tell_gateway(channel: str, charge_point_id: int) -> None:
@@ -98,7 +125,8 @@ def queued_commands(tenant_id: int, charge_point_id: int) -> list[Command]:
     with tenant_transaction(tenant_id):
         now = timezone.now()
         waiting = Command.objects.filter(charge_point_id=charge_point_id, state=CommandState.QUEUED)
-        return list(waiting.filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by("priority", "created_at"))
+        rows = waiting.filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by("priority", "created_at")
+        return [row for row in rows if reveal(row)]
 
 
 def stations_with_queue(gateway_id: UUID) -> list[int]:
@@ -144,7 +172,11 @@ def finish_command(
                     late_reply=reply
                 )
             return False
-        command = Command.objects.select_related("charge_point").get(id=command_id)
+        command = Command.objects.select_related("charge_point", "bulk_target").get(id=command_id)
+        answer_written(command)
+        target = getattr(command, "bulk_target", None)
+        if target is not None:
+            on_commit(lambda: wake_bulk(tenant_id, target.bulk_id))
         publish(
             CommandFinished(
                 charge_point=command.charge_point.identity,

@@ -16,8 +16,10 @@ import pytest
 from django.utils import timezone
 
 from chargepoints.models import ChargePoint, Command, CommandState, Gateway, StationConnection
+from chargepoints.protocol.actions import actions_to_station
 from chargepoints.services.commands import StationOffline, cancel_command, finish_command, send_command, sweep_commands
 from chargepoints.services.connections import sweep_dead_gateways
+from chargepoints.services.priorities import PRIORITIES
 from tenants.context import system_transaction
 from tenants.models import Tenant
 from tests.chargepoints.test_connection import stored
@@ -296,3 +298,60 @@ async def test_an_answer_just_before_the_disconnect_counts(tenant: Tenant, conne
             await station.send(json.dumps([3, str(command.pk), {"status": "Accepted"}]))
         await eventually(lambda: stored(tenant, lambda: not StationConnection.objects.exists()))
         assert await state_of(tenant, command) == "accepted"
+
+
+async def test_the_same_start_resent_on_a_new_socket_through_another_gateway_at_the_same_instant_is_one_transaction(
+    tenant: Tenant, connect: Connect, second_gateway: str
+) -> None:
+    from chargepoints.models import Transaction
+
+    for number in range(5):
+        start = {"idTag": f"TAG{number}", "timestamp": timezone.now().isoformat()}
+        payload = {"connectorId": 1, "meterStart": 1000, **start}
+        async with connect() as old:
+            # Sent and not waited for: the station has lost its connection and comes back elsewhere.
+            await old.send(json.dumps([2, f"start{number}", "StartTransaction", payload]))
+            async with connect_to(second_gateway, "/ocpp/acme/CP1") as new:
+                again = await new.frame("StartTransaction", payload, f"start{number}")
+                await old.closed()
+        assert again[0] == 3
+        rows = await stored(tenant, lambda tag=start["idTag"]: list(Transaction.objects.filter(id_tag=tag)))
+        assert [int(row.protocol_id) for row in rows] == [again[2]["transactionId"]]
+
+
+def test_every_action_has_its_priority_and_a_stop_goes_first_diagnostics_last() -> None:
+    assert set(PRIORITIES) == actions_to_station("1.6")
+    ranked = sorted(PRIORITIES, key=PRIORITIES.__getitem__)
+    assert ranked[0] == "RemoteStopTransaction"
+    assert {action for action in ranked if PRIORITIES[action] == max(PRIORITIES.values())} == {
+        "GetDiagnostics",
+        "GetLog",
+    }
+    # A reset puts the configuration before it into force: it must not overtake it.
+    assert PRIORITIES["Reset"] >= PRIORITIES["ChangeConfiguration"] >= PRIORITIES["InstallCertificate"]
+
+
+async def test_a_stop_overtakes_a_diagnostics_request(tenant: Tenant, connect: Connect) -> None:
+    async with connect() as station:
+        session = await station.start()
+        first = await send(tenant, "ClearCache", payload={})
+        await eventually(lambda: station.asked)
+        for action in ("RemoteStopTransaction", "ClearCache", "GetDiagnostics"):
+            station.answers[action] = {} if action == "GetDiagnostics" else {"status": "Accepted"}
+        await send(tenant, "GetDiagnostics", payload={"location": "ftp://files.example.com/"})
+        last = await send(tenant, "RemoteStopTransaction", payload={"transactionId": session["transactionId"]})
+        await station.send(json.dumps([3, str(first.pk), {"status": "Accepted"}]))
+        await ends(tenant, last, "accepted")
+        await eventually(lambda: len(station.asked) == 3)
+    assert [action for action, _ in station.asked] == ["ClearCache", "RemoteStopTransaction", "GetDiagnostics"]
+
+
+async def test_what_we_never_send_is_refused(tenant: Tenant, connect: Connect) -> None:
+    from chargepoints.protocol.errors import OcppError
+
+    async with connect() as station:
+        for action in ("Heartbeat", "StartTransaction", "NoSuchThing", "../Reset"):
+            with pytest.raises(OcppError):
+                await send(tenant, action, payload={})
+        await station.call("Heartbeat")
+        assert station.asked == []

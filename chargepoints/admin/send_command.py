@@ -1,0 +1,72 @@
+"""One command to one charge point: choose the action, fill in its form, watch what becomes of it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from chargepoints.admin.command_forms import PayloadForm, SendOneForm, action_groups
+from chargepoints.admin.sections import register_view, tabs_of
+from chargepoints.models import ChargePoint
+from chargepoints.protocol.errors import OcppError
+from chargepoints.services.commands import StationOffline, send_command
+from tenants.models import Role
+
+PAGE = "charge_point_send"
+
+
+@register_view("charge_point", "send/", name=PAGE, title=_("Send a command"), order=40, role=Role.OPERATOR)
+def send_page(request: HttpRequest, station: ChargePoint) -> HttpResponse:
+    """Without `action` the list of them; with it the form; a POST sends."""
+    version = station.ocpp_version or "1.6"
+    action = request.GET.get("action", "")
+    if not action:
+        groups = action_groups(version)
+        title = _("Send a command to %(station)s") % {"station": station.identity}
+        return _page(request, station, "office/command_choose.html", groups=groups, title=title)
+    bound = request.POST if request.method == "POST" else None
+    try:
+        payload = PayloadForm(bound, version=version, action=action)
+    except KeyError:
+        raise Http404 from None
+    sending = SendOneForm(bound)
+    if request.method == "POST" and payload.is_valid() and sending.is_valid():
+        try:
+            command = send_command(
+                charge_point=station,
+                action=action,
+                payload=payload.payload,
+                requested_by=request.user.get_username(),
+                origin="admin",
+                timeout_s=sending.cleaned_data["timeout_s"],
+                expires_at=sending.cleaned_data["wait_until"],
+            )
+        except StationOffline:
+            sending.add_error(
+                "wait_until", _("The charge point is offline. Say until when the command may wait for it.")
+            )
+        except OcppError as error:
+            payload.add_faults(error)
+        else:
+            return HttpResponseRedirect(reverse("admin:chargepoints_command_change", args=[command.pk]))
+    title = _("%(action)s to %(station)s") % {"action": action, "station": station.identity}
+    back = reverse(f"admin:{PAGE}", args=[station.pk])
+    return _page(
+        request,
+        station,
+        "office/command_form.html",
+        forms=[payload, sending],
+        title=title,
+        back=back,
+        button=_("Send"),
+        online=getattr(station, "online", True),
+    )
+
+
+def _page(request: HttpRequest, station: ChargePoint, template: str, **context: Any) -> HttpResponse:
+    shared = admin.site.each_context(request)
+    tabs = tabs_of("charge_point", request, station.pk, active=PAGE)
+    return TemplateResponse(request, template, {**shared, "station": station, "tabs": tabs, **context})

@@ -1,0 +1,78 @@
+"""An operator sends commands in a browser: to one charge point, then to all; desk and phone, light and dark."""
+
+from typing import Any
+
+import pytest
+
+from chargepoints.models import BulkCommand, Command, CommandState
+from chargepoints.services.bulk_progress import advance_bulks
+from tenants.context import tenant_transaction
+from tenants.models import Tenant, User
+from tests.api.conftest import make_station
+from tests.api.test_commands import bring_online
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_commands_are_sent_and_watched(
+    web: str, chromium: Any, alice: User, tenant: Tenant, width: int, scheme: str
+) -> None:
+    stations = [make_station(tenant, f"CP{number}") for number in range(1, 5)]
+    bring_online(*stations[:3])
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    seen = 0
+
+    def fits() -> None:
+        nonlocal seen
+        seen += 1
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 1, (page.url, overflow)
+
+    page.goto(f"{web}/admin/")
+    page.fill("input[name=username]", "alice")
+    page.fill("input[name=password]", "alicealice")
+    page.click("button[type=submit]")
+    page.wait_for_selector("text=stations online")
+
+    page.goto(f"{web}/admin/chargepoints/chargepoint/{stations[0].pk}/send/")
+    fits()
+    page.click("text=SetChargingProfile")
+    page.wait_for_selector("textarea[name=payload-csChargingProfiles]")
+    fits()
+    page.go_back()
+    page.click("text=Reset")
+    page.select_option("select[name=payload-type]", "Soft")
+    page.click("main button:has-text('Send'), #content button:has-text('Send')")
+    page.wait_for_selector("text=Waiting for the station")
+    fits()
+    with tenant_transaction(tenant.pk):
+        Command.objects.update(state=CommandState.ACCEPTED, reply={"status": "Accepted"})
+    # Without a click: the part refreshes itself.
+    page.wait_for_selector("text=Reply")
+
+    page.goto(f"{web}/admin/chargepoints/chargepoint/")
+    for box in page.query_selector_all("input[name=_selected_action]"):
+        box.check()
+    page.select_option("select[name=action]", "send_to_many")
+    page.wait_for_selector("button[name=index]")
+    page.click("button[name=index]")
+    page.click("button:has-text('ClearCache')")
+    page.wait_for_selector("input[name=concurrency]")
+    fits()
+    page.click("button:has-text('Look it over')")
+    page.wait_for_selector("text=3 online, 1 offline")
+    fits()
+    page.click("button:has-text('Send to 4 charge points')")
+    page.wait_for_selector("text=0 of 4 done")
+    advance_bulks()
+    with tenant_transaction(tenant.pk):
+        Command.objects.filter(state=CommandState.QUEUED).update(state=CommandState.REJECTED)
+        assert BulkCommand.objects.get().total == 4
+    page.wait_for_selector("text=4 of 4 done")
+    fits()
+    assert seen == 6
+    assert problems == []
