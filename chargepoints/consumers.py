@@ -4,9 +4,11 @@ It carries frames between the socket and the protocol code; what messages mean i
 """
 
 import asyncio
+import functools
 import time
 import uuid
 from collections import deque
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +17,9 @@ from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from prometheus_client import Counter, Histogram
 
-from chargepoints.context import StationContext
+from chargepoints.context import LookUpFailed, StationContext
 from chargepoints.gateway.handshake import choose_subprotocol, read_credentials
 from chargepoints.gateway.message_log import LONGEST, mask
 from chargepoints.gateway.outbox import CommandOutbox
@@ -36,16 +39,25 @@ from chargepoints.services.sign_in import SignedIn, SignInRefused, sign_in
 log = structlog.get_logger(__name__)
 
 Kind = LoggedMessage.Kind
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 # Calls that wait for their turn; past this the socket isn't read on (TCP pushes back).
 WAITING_CALLS = 32
+# A silent database is not waited for any longer when a message names a session that the socket has not met.
+LOOK_UP_S = 3.0
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, POLICY, TOO_BIG = 1000, 1001, 1002, 1003, 1008, 1009
 
 
-class ChargePointConsumer(AsyncConsumer):
-    """One socket. Calls are handled one after the other, answers to our calls at once."""
+@functools.cache
+def _measures(action: str, result: str) -> tuple[Counter, Histogram]:
+    """Finding them costs as much as counting. Bounded: known actions, and our own error codes."""
+    return MESSAGES.labels(action, result), HANDLER_SECONDS.labels(action)
 
-    # No subscription per socket: the process has one ear (gateway.runtime).
-    channel_layer_alias = "none"
+
+class ChargePointConsumer(AsyncConsumer):
+    """One socket. Calls are handled one after the other, answers to our calls at once.
+
+    No subscription to the channel layer: the process has one ear (gateway.runtime).
+    """
 
     gateway: GatewayRuntime
     claim: Claim
@@ -58,6 +70,15 @@ class ChargePointConsumer(AsyncConsumer):
         self._calls: deque[tuple[Call, str, datetime]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
+
+    async def __call__(self, scope: Any, receive: Receive, send: Any) -> None:
+        """Frame after frame. Channels' own loop, which can listen to a channel too, makes a task and a wait of each."""
+        self.scope, self.base_send = scope, send
+        try:
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            return
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Straight to the method: Channels' own would hop to a thread for every frame (DESIGN §6)."""
@@ -137,9 +158,14 @@ class ChargePointConsumer(AsyncConsumer):
             await self.gateway.close_connection(superseded.connection_id, superseded.channel)
 
     async def _look_up_transaction(self, protocol_id: str) -> tuple[int, int] | None:
-        return await self.gateway.threads.run(
-            find_transaction_id, self.context.tenant_id, self.context.charge_point_id, protocol_id
-        )
+        context = self.context
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                return await self.gateway.threads.run(
+                    find_transaction_id, context.tenant_id, context.charge_point_id, protocol_id
+                )
+        except (DatabaseError, InterfaceError, TimeoutError, OSError) as error:
+            raise LookUpFailed(str(error)) from error
 
     async def _refuse(self, status: int, reason: str) -> None:
         """No upgrade: an HTTP answer where the server can give one, else its default (403)."""
@@ -229,10 +255,12 @@ class ChargePointConsumer(AsyncConsumer):
             self.gateway.shared_answers.keep(context.charge_point_id, call.message_id, call_digest, outcome.text)
         await self._send_text(outcome.text)
         self._log_answer(outcome.text, call, outcome.error_code)
+        if self.outbox.triggers and not outcome.error_code:
+            self.outbox.note_message(call.action, outcome.payload)
         known = outcome.reply is not None or outcome.error_code not in {"NotImplemented", "NotSupported"}
-        label = call.action if known else "unknown"
-        MESSAGES.labels(label, outcome.error_code or "ok").inc()
-        HANDLER_SECONDS.labels(label).observe(time.perf_counter() - started)
+        counter, histogram = _measures(call.action if known else "unknown", outcome.error_code or "ok")
+        counter.inc()
+        histogram.observe(time.perf_counter() - started)
         if outcome.after:
             await run_after(outcome, context, self.gateway.threads.run)
 

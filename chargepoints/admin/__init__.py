@@ -1,5 +1,43 @@
 """Back office pages of this app."""
 
-from chargepoints.admin import attempts, charge_points, commands, gateways, id_tags, sites, transactions
+from chargepoints.admin import (
+    attempts,
+    authorization,
+    bulk,
+    certificates,
+    charge_points,
+    commands,
+    configuration,
+    firmware,
+    gateways,
+    id_tags,
+    local_list,
+    reservations,
+    rollouts,
+    security,
+    send_command,
+    sites,
+    transactions,
+    uploads,
+)
 
-__all__ = ["attempts", "charge_points", "commands", "gateways", "id_tags", "sites", "transactions"]
+__all__ = [
+    "attempts",
+    "authorization",
+    "bulk",
+    "certificates",
+    "charge_points",
+    "commands",
+    "configuration",
+    "firmware",
+    "gateways",
+    "id_tags",
+    "local_list",
+    "reservations",
+    "rollouts",
+    "security",
+    "send_command",
+    "sites",
+    "transactions",
+    "uploads",
+]

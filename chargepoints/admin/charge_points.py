@@ -1,5 +1,6 @@
 """The charge point: list, page, and what can be done with it."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -13,7 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from chargepoints.admin.bulk import choose_page
 from chargepoints.admin.pills import pill, pills
+from chargepoints.admin.sections import sections_of, tabs_of, urls_of
 from chargepoints.message_pairs import MessageQuery, find_messages
 from chargepoints.models import ChargePoint, Command, Connector, Registration, StationConnection, Transaction
 from chargepoints.protocol.errors import OcppError
@@ -25,6 +28,7 @@ from chargepoints.services.provisioning import (
     set_password,
     set_registration,
 )
+from chargepoints.services.remote_limits import LimitValues, keep_limits
 from tenants.admin.base import TenantModelAdmin, has_role
 from tenants.admin.forms import TenantModelForm
 from tenants.models import Role, Tenant
@@ -45,6 +49,23 @@ class RemoteStartForm(forms.Form):
 
     connector = forms.ChoiceField(label=_("Connector"), required=False)
     id_tag = forms.CharField(label=_("Id tag"), max_length=20)
+    max_kwh = forms.DecimalField(
+        label=_("At most kWh"), required=False, min_value=Decimal("0.001"), max_digits=9, decimal_places=3
+    )
+    max_minutes = forms.IntegerField(label=_("At most minutes"), required=False, min_value=1, max_value=1_000_000)
+    max_cost = forms.DecimalField(
+        label=_("At most this cost, with tax"),
+        required=False,
+        min_value=Decimal("0.0001"),
+        max_digits=12,
+        decimal_places=4,
+    )
+
+    def limits(self) -> LimitValues | None:
+        """What the session is limited to, of a valid form."""
+        kwh, minutes, cost = (self.cleaned_data[name] for name in ("max_kwh", "max_minutes", "max_cost"))
+        limits = LimitValues(kwh and kwh * 1000, minutes and minutes * 60, cost)
+        return None if limits == LimitValues() else limits
 
     def __init__(self, *args: Any, station: ChargePoint, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,6 +90,9 @@ class ChargePointForm(TenantModelForm):
 class ChargePointAdmin(TenantModelAdmin):
     form = ChargePointForm
     change_role = Role.OPERATOR
+    # Sending commands; Django's deletion asks for its own role.
+    action_role = Role.OPERATOR
+    actions = ["send_to_many"]
     list_display = [
         *("identity", "name", "site", "presence", "connectors_shown", "registration_shown"),
         *("vendor", "model", "firmware_version", "last_seen_at"),
@@ -76,7 +100,9 @@ class ChargePointAdmin(TenantModelAdmin):
     list_filter = [OnlineFilter, "registration", "connectors__status", "vendor", "site"]
     search_fields = ["identity_key", "name", "serial_number"]
     list_select_related = ["site"]
-    change_form_before_template = "office/charge_point.html"
+    # Outside the form: sections may have forms of their own.
+    change_form_outer_before_template = "office/charge_point.html"
+    change_form_outer_after_template = "office/sections_below.html"
     readonly_fields = [
         *("vendor", "model", "serial_number", "firmware_version", "ocpp_version", "boot_info"),
         *("last_boot_at", "last_seen_at", "created_at"),
@@ -91,6 +117,10 @@ class ChargePointAdmin(TenantModelAdmin):
                 (_("What the station says of itself"), {"fields": self.readonly_fields, "classes": ["collapse"]})
             )
         return sections
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ChargePoint | None = None) -> Any:
+        """The profile is changed on the security page: step by step, and with the station."""
+        return self.readonly_fields if obj is None else [*self.readonly_fields, "security_profile"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChargePoint]:
         shown = Connector.objects.filter(evse__number__gt=0).select_related("evse").order_by("evse__number")
@@ -131,6 +161,11 @@ class ChargePointAdmin(TenantModelAdmin):
     def registration_shown(self, row: ChargePoint) -> SafeString:
         return pill(row.registration, row.get_registration_display())
 
+    @admin.action(description=_("Send a command …"))
+    def send_to_many(self, request: HttpRequest, queryset: QuerySet[ChargePoint]) -> HttpResponse:
+        """Nothing is sent yet: choose, fill in, confirm."""
+        return choose_page(request, queryset)
+
     # --- the page ---
 
     def change_view(
@@ -155,6 +190,8 @@ class ChargePointAdmin(TenantModelAdmin):
             "may_operate": has_role(request, Role.OPERATOR),
             "may_administer": has_role(request, Role.ADMIN),
             "subtitle": station.identity,
+            "tabs": tabs_of("charge_point", request, station.pk),
+            **sections_of("charge_point", request, station),
         }
 
     def get_urls(self) -> list[URLPattern]:
@@ -163,7 +200,7 @@ class ChargePointAdmin(TenantModelAdmin):
             path("<int:pk>/remote-start/", wrap(self.remote_start_view), name="charge_point_remote_start"),
             path("<int:pk>/do/<str:what>/", wrap(self.do_view), name="charge_point_do"),
         ]
-        return [*own, *super().get_urls()]
+        return [*own, *urls_of("charge_point", self._find, wrap), *super().get_urls()]
 
     def remote_start_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """A form; the command goes out when it is sent."""
@@ -173,7 +210,7 @@ class ChargePointAdmin(TenantModelAdmin):
             payload: dict[str, Any] = {"idTag": form.cleaned_data["id_tag"]}
             if form.cleaned_data["connector"]:
                 payload["connectorId"] = int(form.cleaned_data["connector"])
-            return self._send(request, station, "RemoteStartTransaction", payload)
+            return self._send(request, station, "RemoteStartTransaction", payload, form.limits())
         return self._confirm(
             request,
             station,
@@ -222,13 +259,23 @@ class ChargePointAdmin(TenantModelAdmin):
 
     # --- helpers of the views ---
 
+    def _find(self, request: HttpRequest, pk: int) -> ChargePoint | None:
+        return self.get_queryset(request).filter(pk=pk).first()
+
     def _station(self, request: HttpRequest, pk: int, role: str) -> ChargePoint:
-        station = self.get_queryset(request).filter(pk=pk).first()
+        station = self._find(request, pk)
         if station is None or not has_role(request, role):
             raise Http404
         return station
 
-    def _send(self, request: HttpRequest, station: ChargePoint, action: str, payload: dict[str, Any]) -> HttpResponse:
+    def _send(
+        self,
+        request: HttpRequest,
+        station: ChargePoint,
+        action: str,
+        payload: dict[str, Any],
+        limits: LimitValues | None = None,
+    ) -> HttpResponse:
         try:
             command = send_command(
                 charge_point=station,
@@ -243,6 +290,8 @@ class ChargePointAdmin(TenantModelAdmin):
         except OcppError as error:
             messages.error(request, error.description)
             return self._back(station)
+        if limits is not None:
+            keep_limits(command, limits)
         return HttpResponseRedirect(reverse("admin:chargepoints_command_change", args=[command.pk]))
 
     def _confirm(self, request: HttpRequest, station: ChargePoint, **context: Any) -> HttpResponse:

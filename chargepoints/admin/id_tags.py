@@ -1,11 +1,17 @@
 """Id tags."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.admin.pills import pill
+from chargepoints.admin.tag_files import export_tags, import_page
 from chargepoints.models import IdTag
+from chargepoints.services.tag_changes import NONE, Rights, rights_of, tags_changed, takes_away
 from tenants.admin.base import TenantModelAdmin
 from tenants.models import Role
 
@@ -13,6 +19,7 @@ from tenants.models import Role
 @admin.register(IdTag)
 class IdTagAdmin(TenantModelAdmin):
     add_role = change_role = Role.OPERATOR
+    list_before_template = "office/id_tag_buttons.html"
     list_display = [
         "token",
         "holder",
@@ -36,3 +43,25 @@ class IdTagAdmin(TenantModelAdmin):
     @admin.display(description=_("Status"), ordering="status")
     def status_shown(self, row: IdTag) -> SafeString:
         return pill(row.status, row.get_status_display())
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("import/", self.admin_site.admin_view(import_page), name="id_tag_import"),
+            path("export/", self.admin_site.admin_view(export_tags), name="id_tag_export"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def save_model(self, request: HttpRequest, obj: IdTag, form: Any, change: bool) -> None:
+        before = rights_of(IdTag.objects.get(pk=obj.pk)) if change else NONE
+        super().save_model(request, obj, form, change)
+        tags_changed(revoked=takes_away(before, rights_of(obj)))
+
+    def delete_model(self, request: HttpRequest, obj: IdTag) -> None:
+        before = rights_of(obj)
+        super().delete_model(request, obj)
+        tags_changed(revoked=takes_away(before, NONE))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        before: list[Rights] = [rights_of(tag) for tag in queryset]
+        super().delete_queryset(request, queryset)
+        tags_changed(revoked=any(takes_away(one, NONE) for one in before))

@@ -1,5 +1,7 @@
 """`/chargepoints`, their connectors and status history, `/clients`."""
 
+from typing import Any
+
 import django_filters
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db.models import Prefetch, ProtectedError, QuerySet
@@ -7,6 +9,7 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,6 +30,7 @@ from tenants.api.pagination import TimePagination
 from tenants.api.serializers import StrictSerializer
 from tenants.api.views import TenantViewSet
 from tenants.models import Role
+from tenants.models.people import ROLE_RANK
 from tenants.services.audit import record
 
 
@@ -151,6 +155,11 @@ class StationViewSet(TenantViewSet):
     lookup_value_regex = "[^/]+"
     queryset = ChargePoint.objects.none()
 
+    def find_parent(self) -> None:
+        identity = self.kwargs.get("charge_point_id")
+        if identity is not None and not ChargePoint.objects.filter(identity_key=identity.lower()).exists():
+            raise Http404
+
     def get_object(self) -> ChargePoint:
         """By identity, without case. 404 for another tenant's: its rows don't exist here."""
         identity = self.kwargs["charge_point_id"]
@@ -204,6 +213,7 @@ class ChargePointViewSet(StationViewSet):
         row = self.get_object()
         given = ChargePointChange(data=request.data, partial=True)
         given.is_valid(raise_exception=True)
+        self._check_profile(row, given.validated_data)
         before = {name: str(getattr(row, name)) for name in given.validated_data}
         for name, value in given.validated_data.items():
             setattr(row, name, value)
@@ -211,6 +221,15 @@ class ChargePointViewSet(StationViewSet):
         changes = {name: [before[name], str(getattr(row, name))] for name in before}
         record(actor=self.caller.actor, origin="api", action="change", target=row, changes=changes)
         return Response(ChargePointSerializer(self.stations().get(pk=row.pk)).data)
+
+    def _check_profile(self, row: ChargePoint, changes: dict[str, Any]) -> None:
+        """By hand a profile is only raised, for a station that was set up so, and only by administrators."""
+        profile = changes.get("security_profile", row.security_profile)
+        if profile < row.security_profile:
+            text = "A profile is lowered by security-profile, with a reason."
+            raise serializers.ValidationError({"securityProfile": text})
+        if profile != row.security_profile and ROLE_RANK[self.caller.access.role] < ROLE_RANK[Role.ADMIN]:
+            raise PermissionDenied("The security profile is for administrators.")
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, charge_point_id: str) -> Response:

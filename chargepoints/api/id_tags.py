@@ -1,21 +1,35 @@
-"""`/id-tags`: what drivers identify with."""
+"""`/id-tags`: what drivers identify with; export and import as CSV."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from django.http import Http404
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from django.http import Http404, HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chargepoints.models import IdTag
 from chargepoints.services.authorize import find_tag
+from chargepoints.services.tag_changes import NONE, rights_of, tags_changed, takes_away
+from chargepoints.services.tag_import import ChangedMeanwhile, Imported, InvalidFile, import_tags
+from chargepoints.services.tag_table import COLUMNS, MOST_BYTES, row_of
+from tenants.api.csv_export import MEDIA_TYPE, ROWS_PER_PAGE, Cell, CsvRenderer, csv_response, tenant_pages
+from tenants.api.exceptions import Conflict, TooLarge
+from tenants.api.renderers import EnvelopeRenderer, ProblemRenderer
 from tenants.api.serializers import StrictSerializer
 from tenants.api.views import TenantViewSet
 from tenants.models import Role
 from tenants.services.audit import record
+
+SHOWN_ROWS = 1000
 
 
 class IdTagSerializer(serializers.ModelSerializer[IdTag]):
@@ -81,6 +95,34 @@ class IdTagFilter(django_filters.FilterSet):
         return queryset.filter(token_key__contains=value.lower()) | queryset.filter(holder__icontains=value)
 
 
+class CsvParser(BaseParser):
+    """A CSV file as the body: `{"file": bytes}`, cut one byte past the limit."""
+
+    media_type = MEDIA_TYPE
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> dict[str, bytes]:
+        return {"file": stream.read(MOST_BYTES + 1)}
+
+
+class ImportedTag(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    idTag = serializers.CharField(source="tag.token")
+    result = serializers.ChoiceField(["create", "change", "same"])
+    changes = serializers.DictField(help_text="Field: before and after.")
+
+
+class ImportResult(serializers.Serializer[Any]):
+    dryRun = serializers.BooleanField()
+    created = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    rows = ImportedTag(many=True, help_text=f"The first {SHOWN_ROWS}.")
+
+
+class TagFile(serializers.Serializer[Any]):
+    file = serializers.FileField()
+
+
 @extend_schema_view(list=extend_schema(responses=IdTagSerializer(many=True)))
 class IdTagViewSet(TenantViewSet):
     """Matched without case."""
@@ -91,6 +133,7 @@ class IdTagViewSet(TenantViewSet):
     lookup_url_kwarg = "id_tag"
     lookup_value_regex = "[^/]+"
     required_roles = {"destroy": Role.ADMIN}
+    extra_parameters = {"export": set(IdTagFilter.base_filters), "import_file": {"dryRun"}}
 
     def get_queryset(self) -> QuerySet[IdTag]:
         return IdTag.objects.select_related("parent").order_by("token_key")
@@ -116,6 +159,7 @@ class IdTagViewSet(TenantViewSet):
         given.is_valid(raise_exception=True)
         row = IdTag(tenant=self.tenant, **given.validated_data)
         self._save(row, "create", {})
+        tags_changed(revoked=False)
         return Response(IdTagSerializer(row).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=IdTagChange, responses=IdTagSerializer)
@@ -126,16 +170,19 @@ class IdTagViewSet(TenantViewSet):
         if given.validated_data.get("parent") == row:
             raise serializers.ValidationError({"parentIdTag": "An id tag can't be its own parent."})
         changes: dict[str, Any] = {}
+        before = rights_of(row)
         for name, value in given.validated_data.items():
             changes[name] = [str(getattr(row, name)), str(value)]
             setattr(row, name, value)
         self._save(row, "change", changes)
+        tags_changed(revoked=takes_away(before, rights_of(row)))
         return Response(IdTagSerializer(row).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, id_tag: str) -> Response:
         row = self.get_object()
         record(actor=self.caller.actor, origin="api", action="delete", target=row)
+        tags_changed(revoked=takes_away(rights_of(row), NONE))
         row.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -143,3 +190,91 @@ class IdTagViewSet(TenantViewSet):
         row.clean()
         row.save()
         record(actor=self.caller.actor, origin="api", action=what, target=row, changes=changes)
+
+    @extend_schema(responses={(200, MEDIA_TYPE): OpenApiTypes.STR})
+    @action(detail=False, renderer_classes=[EnvelopeRenderer, ProblemRenderer, CsvRenderer], pagination_class=None)
+    def export(self, request: Request) -> HttpResponseBase:
+        """All tags (or those of the filters) as CSV; what `import` takes."""
+        rows = self.filter_queryset(self.get_queryset())
+        pages = tenant_pages(self.tenant.pk, lambda last: _after(rows, last))
+        return csv_response(
+            request,
+            filename=f"id-tags-{timezone.now():%Y%m%dT%H%M%SZ}.csv",
+            header=list(COLUMNS),
+            pages=_cells(pages),
+        )
+
+    @extend_schema(
+        request={MEDIA_TYPE: OpenApiTypes.STR, "multipart/form-data": TagFile},
+        responses=ImportResult,
+        parameters=[OpenApiParameter("dryRun", OpenApiTypes.BOOL, description="Only say what would be done.")],
+        filters=False,
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="import",
+        parser_classes=[CsvParser, MultiPartParser],
+        pagination_class=None,
+    )
+    def import_file(self, request: Request) -> Response:
+        """Make and change tags by a CSV file, all or none. The first line names the columns, `idTag` among them.
+
+        Columns that the file doesn't have stay as they are. Faults are named `lines.<line>.<column>`.
+        """
+        dry_run = request.query_params.get("dryRun", "false")
+        if dry_run not in {"true", "false"}:
+            raise ValidationError({"dryRun": "true or false."})
+        try:
+            imported = import_tags(
+                tenant=self.tenant,
+                raw=_file_of(request),
+                dry_run=dry_run == "true",
+                actor=self.caller.actor,
+                origin="api",
+            )
+        except InvalidFile as invalid:
+            raise ValidationError(_by_line(invalid)) from None
+        except ChangedMeanwhile:
+            raise Conflict("Someone else made one of these tags at the same time; try again.") from None
+        return Response(ImportResult(_result(imported, dry_run=dry_run == "true")).data)
+
+
+def _file_of(request: Request) -> bytes:
+    given: Any = request.data
+    file = given.get("file")
+    unknown = set(given) - {"file"}
+    if unknown:
+        raise ValidationError({name[:80]: "Unknown field." for name in unknown})
+    if file is None or isinstance(file, str):
+        raise ValidationError({"file": "A CSV file."})
+    raw: bytes = file if isinstance(file, bytes) else file.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise TooLarge
+    return raw
+
+
+def _by_line(invalid: InvalidFile) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = {}
+    for fault in invalid.faults:
+        errors.setdefault(f"lines.{fault.line}.{fault.column}".rstrip("."), []).append(fault.text)
+    return errors
+
+
+def _result(imported: Imported, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dryRun": dry_run,
+        "created": imported.count("create"),
+        "changed": imported.count("change"),
+        "unchanged": imported.count("same"),
+        "rows": imported.rows[:SHOWN_ROWS],
+    }
+
+
+def _after(rows: QuerySet[IdTag], last: IdTag | None) -> list[IdTag]:
+    return list((rows if last is None else rows.filter(token_key__gt=last.token_key))[:ROWS_PER_PAGE])
+
+
+def _cells(pages: Iterator[list[IdTag]]) -> Iterator[list[list[Cell]]]:
+    for page in pages:
+        yield [list(row_of(tag)) for tag in page]

@@ -1,7 +1,6 @@
 """`/transactions`: sessions."""
 
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 
 import django_filters
 from django.db.models import QuerySet
@@ -17,7 +16,8 @@ from chargepoints.models import Transaction
 from chargepoints.services.transactions import AlreadyEnded, close_by_hand
 from tenants.api.exceptions import Conflict
 from tenants.api.pagination import TimePagination
-from tenants.api.serializers import ExactDecimal, StrictSerializer
+from tenants.api.parameters import utc
+from tenants.api.serializers import ExactDecimal, StrictSerializer, plain_decimal
 from tenants.api.views import TenantViewSet
 
 
@@ -50,11 +50,11 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
         ]
 
     def get_energyKwh(self, row: Transaction) -> str | None:
-        return None if row.energy_wh is None else _plain(row.energy_wh / 1000)
+        return None if row.energy_wh is None else plain_decimal(row.energy_wh / 1000)
 
     def get_powerW(self, row: Transaction) -> str | None:
         running = row.state == Transaction.State.ACTIVE and row.last_power_w is not None
-        return _plain(row.last_power_w) if running and row.last_power_w is not None else None
+        return plain_decimal(row.last_power_w) if running and row.last_power_w is not None else None
 
     def get_durationSeconds(self, row: Transaction) -> int:
         return max(0, int(((row.stopped_at or timezone.now()) - row.started_at).total_seconds()))
@@ -73,10 +73,10 @@ class TransactionFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def begun_since(self, queryset: QuerySet[Transaction], name: str, value: datetime) -> QuerySet[Transaction]:
-        return queryset.filter(started_at__gte=_utc(name, value))
+        return queryset.filter(started_at__gte=utc(name, value))
 
     def begun_before(self, queryset: QuerySet[Transaction], name: str, value: datetime) -> QuerySet[Transaction]:
-        return queryset.filter(started_at__lt=_utc(name, value))
+        return queryset.filter(started_at__lt=utc(name, value))
 
     def of_station(self, queryset: QuerySet[Transaction], name: str, value: str) -> QuerySet[Transaction]:
         return queryset.filter(charge_point__identity_key=value.lower())
@@ -123,17 +123,3 @@ class TransactionViewSet(TenantViewSet):
         except AlreadyEnded:
             raise Conflict("The session has ended already.") from None
         return Response(TransactionSerializer(self.get_queryset().get(pk=row.pk)).data)
-
-
-def _utc(name: str, value: datetime) -> datetime:
-    """PostgreSQL knows fewer offsets from UTC than Python does."""
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise serializers.ValidationError({name: "Out of range."}) from None
-
-
-def _plain(value: Decimal) -> str:
-    """Exact, without an exponent or trailing zeros."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -3,6 +3,32 @@
 Importing the package registers the handlers.
 """
 
-from chargepoints.ocpp16 import authorize, boot, configuration, data_transfer, heartbeat, status, transactions
+from chargepoints.ocpp16 import (
+    authorize,
+    boot,
+    configuration,
+    data_transfer,
+    diagnostics,
+    firmware,
+    heartbeat,
+    local_list,
+    reservations,
+    security,
+    status,
+    transactions,
+)
 
-__all__ = ["authorize", "boot", "configuration", "data_transfer", "heartbeat", "status", "transactions"]
+__all__ = [
+    "authorize",
+    "boot",
+    "configuration",
+    "data_transfer",
+    "diagnostics",
+    "firmware",
+    "heartbeat",
+    "local_list",
+    "reservations",
+    "security",
+    "status",
+    "transactions",
+]

@@ -3,14 +3,37 @@
 from typing import Any
 
 from chargepoints.context import StationContext
+from chargepoints.gateway.runtime import get_gateway
 from chargepoints.ocpp16.fields import connector_id, id_tag_info, register_wh, timestamp
 from chargepoints.protocol.registry import on_call
+from chargepoints.services.authorization_webhook import START, decide, may_ask, prepare
+from chargepoints.services.authorize import Delegated
 from chargepoints.services.transactions import Start, Stop, start_transaction, stop_transaction
 
 
 @on_call("1.6", "StartTransaction")
-def start(context: StationContext, payload: dict[str, Any]) -> dict[str, Any]:
-    """Always stored, always a real id; the verdict on the tag goes into idTagInfo."""
+async def start(context: StationContext, payload: dict[str, Any]) -> dict[str, Any]:
+    """Always stored, always a real id; the verdict on the tag goes into idTagInfo.
+
+    The tenant's own system is asked before: nothing is locked while it thinks.
+    """
+    threads = (await get_gateway()).threads
+    if not may_ask(context.tenant_id):
+        return await threads.run(_start, context, payload, None)
+    prepared = await threads.run(
+        prepare,
+        tenant_id=context.tenant_id,
+        tenant=context.tenant_slug,
+        charge_point=context.identity,
+        connector_id=connector_id(payload),
+        id_tag=payload["idTag"],
+        purpose=START,
+        now=context.received_at,
+    )
+    return await threads.run(_start, context, payload, await decide(prepared))
+
+
+def _start(context: StationContext, payload: dict[str, Any], delegated: Delegated | None) -> dict[str, Any]:
     started = start_transaction(
         tenant_id=context.tenant_id,
         charge_point_id=context.charge_point_id,
@@ -22,6 +45,7 @@ def start(context: StationContext, payload: dict[str, Any]) -> dict[str, Any]:
             received_at=context.received_at,
             reservation_id=payload.get("reservationId"),
         ),
+        delegated=delegated,
     )
     session = started.transaction
     context.remember_transaction(session.protocol_id, session.pk, session.evse.number)

@@ -12,8 +12,9 @@ log = structlog.get_logger(__name__)
 KEPT_SECONDS = 300.0
 # What an entry costs beside its texts, roughly.
 OVERHEAD_BYTES = 500
-# What comes again under these gets the same answer by its nature; storing it would only cost.
-REPEATABLE = {"Heartbeat", "MeterValues"}
+# What comes again under these gets the same answer by its nature; storing it would only cost. A station that counts its
+# message ids anew after a reset boots under the same id: that is another boot, and it sets its clock by the answer.
+REPEATABLE = {"Heartbeat", "MeterValues", "BootNotification"}
 
 
 def digest(call_text: str) -> str:

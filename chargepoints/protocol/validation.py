@@ -109,7 +109,11 @@ def _copy(payload: dict[str, Any]) -> dict[str, Any]:
 
 def _error(validator: Any, payload: dict[str, Any]) -> OcppError:
     """The first fault gives the code."""
-    faults = list(validator.iter_errors(payload)) if _is_small(payload) else [_first_fault(validator, payload)]
+    try:
+        faults = list(validator.iter_errors(payload)) if _is_small(payload) else [_first_fault(validator, payload)]
+    except ValueError:
+        # The validator's own limit on depth; a quicker look had found another fault before.
+        return OcppError(Code.FORMAT, "nested too deeply")
     first = faults[0]
     error = violation(_CODES.get(first.kind.name, Code.PROPERTY), _path(first), first.message)
     error.details["errors"] += [{"path": _path(fault), "fault": fault.message[:120]} for fault in faults[1:FAULTS_TOLD]]
@@ -121,6 +125,8 @@ def _first_fault(validator: Any, payload: dict[str, Any]) -> Any:
         validator.validate(payload)
     except jsonschema_rs.ValidationError as fault:
         return fault
+    except ValueError as error:
+        raise OcppError(Code.FORMAT, "nested too deeply") from error
     raise AssertionError("called for a payload that fails")
 
 
@@ -132,4 +138,10 @@ def _is_small(payload: dict[str, Any]) -> bool:
 
 
 def _path(fault: Any) -> str:
-    return ".".join(str(step) for step in fault.instance_path)
+    """Where the fault is; for a property that is missing or too much, that property."""
+    steps = [str(step) for step in fault.instance_path]
+    if fault.kind.name == "required":
+        steps.append(str(fault.kind.property))
+    elif fault.kind.name == "additionalProperties":
+        steps.extend(str(name)[:50] for name in fault.kind.unexpected[:1])
+    return ".".join(steps)

@@ -3,11 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from chargepoints.models import IdTag, Transaction
+from chargepoints.models import AuthorizationWebhook, IdTag, Transaction
 from tenants.context import current_tenant_id
 from tenants.models import Tenant
 
 ACCEPTED, BLOCKED, EXPIRED, INVALID, CONCURRENT = "Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"
+
+
+@dataclass(frozen=True, slots=True)
+class Delegated:
+    """What the tenant's own system says of a tag. Not `certain`: its fallback, for want of an answer."""
+
+    status: str
+    parent_token: str | None = None
+    expires_at: datetime | None = None
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +26,18 @@ class Verdict:
 
     status: str
     tag: IdTag | None = None
+    delegated: Delegated | None = None
 
     @property
     def parent_token(self) -> str | None:
+        if self.delegated is not None and self.delegated.certain:
+            return self.delegated.parent_token
         return self.tag.parent.token if self.tag and self.tag.parent else None
 
     @property
     def expires_at(self) -> datetime | None:
+        if self.delegated is not None and self.delegated.certain:
+            return self.delegated.expires_at
         return self.tag.expires_at if self.tag else None
 
 
@@ -38,10 +53,11 @@ def authorize_tag(token: str, *, now: datetime, starting: bool = False) -> Verdi
         tenant = Tenant.objects.only("unknown_id_tags").get(pk=current_tenant_id())
         accepts = tenant.unknown_id_tags == Tenant.UnknownIdTags.ACCEPT and token.strip()
         return Verdict(ACCEPTED if accepts else INVALID)
-    return Verdict(_status_of(tag, now, starting), tag)
+    return Verdict(status_of(tag, now, starting=starting), tag)
 
 
-def _status_of(tag: IdTag, now: datetime, starting: bool) -> str:
+def status_of(tag: IdTag, now: datetime, *, starting: bool = False) -> str:
+    """What a tag that we know is told."""
     for row in (tag, tag.parent):
         if row is None:
             continue
@@ -56,6 +72,31 @@ def _status_of(tag: IdTag, now: datetime, starting: bool) -> str:
         if running >= tag.max_active_transactions:
             return CONCURRENT
     return ACCEPTED
+
+
+def settle(own: Verdict, delegated: Delegated | None) -> Verdict:
+    """The verdict of the tenant's system in place of `own`, None: `own`.
+
+    Its fallback lets in nobody whom our own tags block or have seen expire, and a limit of sessions at once is ours.
+    """
+    if delegated is None:
+        return own
+    unknown = own.tag is None or own.tag.seen_offline
+    refused = own.status == CONCURRENT or (not delegated.certain and not unknown and own.status != ACCEPTED)
+    if delegated.status == ACCEPTED and refused:
+        return own
+    return Verdict(delegated.status, own.tag, delegated)
+
+
+def may_reserve(token: str, *, now: datetime) -> bool:
+    """Whether a connector may be held for the tag; where the tenant's own system decides, it is asked at the start."""
+    verdict = authorize_tag(token, now=now)
+    if verdict.status == ACCEPTED:
+        return True
+    asks = AuthorizationWebhook.objects.filter(enabled=True)
+    if verdict.tag is not None:
+        asks = asks.filter(asks_about=AuthorizationWebhook.Scope.ALL)
+    return asks.exists()
 
 
 def same_group(first: str, second: str) -> bool:

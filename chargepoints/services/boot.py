@@ -6,6 +6,7 @@ from typing import Any
 
 from chargepoints.events import ChargePointBooted
 from chargepoints.models import ChargePoint
+from chargepoints.services.outcomes import station_booted
 from tenants.context import tenant_transaction
 from tenants.events import publish
 
@@ -31,6 +32,7 @@ def record_boot(
             setattr(charge_point, name, value)
         charge_point.boot_info, charge_point.last_boot_at, charge_point.last_seen_at = info, received_at, received_at
         charge_point.save(update_fields=[*fields, "boot_info", "last_boot_at", "last_seen_at"])
+        station_booted(charge_point_id=charge_point.pk, at=received_at)
         publish(
             ChargePointBooted(
                 charge_point=charge_point.identity,

@@ -8,6 +8,7 @@ from django.db.models import Q
 from chargepoints.events import SessionWarning, StatusChanged
 from chargepoints.models import ChargePoint, Connector, StatusChange, Transaction
 from chargepoints.services.connectors import get_connector
+from chargepoints.services.reservations import BROKEN, end_by_status
 from tenants.context import tenant_transaction
 from tenants.events import publish
 
@@ -74,6 +75,8 @@ def apply_status(charge_point: ChargePoint, notification: Notification) -> None:
             info=notification.info,
         )
     )
+    if notification.status in BROKEN:
+        end_by_status(charge_point, notification.evse_number, notification.status)
     if notification.status == "Available" and notification.evse_number > 0 and not notification.implied:
         _warn_of_open_session(charge_point, notification.evse_number, at)
 

@@ -13,9 +13,20 @@ from django.utils import timezone
 
 from chargepoints.events import TransactionStarted, TransactionStopped
 from chargepoints.models import ChargePoint, Command, CommandState, Connector, IdTag, Transaction, UnmatchedStop
-from chargepoints.services.authorize import ACCEPTED, INVALID, Verdict, authorize_tag, find_tag, same_group
+from chargepoints.services.authorize import (
+    ACCEPTED,
+    INVALID,
+    Delegated,
+    Verdict,
+    authorize_tag,
+    find_tag,
+    same_group,
+    settle,
+)
 from chargepoints.services.connectors import get_connector
 from chargepoints.services.readings import last_register
+from chargepoints.services.reservations import note_start
+from chargepoints.services.session_hooks import session_ended, session_started
 from chargepoints.services.status import Notification, apply_status
 from tenants.context import APP_ALIAS, tenant_transaction
 from tenants.events import publish
@@ -67,8 +78,13 @@ class Stopped:
     verdict: Verdict | None
 
 
-def start_transaction(*, tenant_id: int, charge_point_id: int, start: Start) -> Started:
-    """Store the session, whatever the verdict on its tag. The same start again gets the same answer."""
+def start_transaction(
+    *, tenant_id: int, charge_point_id: int, start: Start, delegated: Delegated | None = None
+) -> Started:
+    """Store the session, whatever the verdict on its tag. The same start again gets the same answer.
+
+    `delegated`: what the tenant's own system says of the tag, asked before.
+    """
     with tenant_transaction(tenant_id):
         charge_point = ChargePoint.objects.select_for_update().get(pk=charge_point_id)
         token = start.id_tag.strip()
@@ -77,7 +93,7 @@ def start_transaction(*, tenant_id: int, charge_point_id: int, start: Start) -> 
         known = _same_start(charge_point, connector, start, token)
         if known is not None:
             return Started(known, Verdict(known.verdict, find_tag(token)), created=False)
-        verdict = authorize_tag(token, now=start.received_at, starting=True)
+        verdict = settle(authorize_tag(token, now=start.received_at, starting=True), delegated)
         tag = verdict.tag
         if verdict.status == INVALID and tag is None and token:
             # An offline station let it in: kept as a blocked tag, so that the session keeps its driver.
@@ -116,6 +132,10 @@ def start_transaction(*, tenant_id: int, charge_point_id: int, start: Start) -> 
             session.meter_stop_wh = max(later.meter_start_wh, start.meter_wh)
             session.stop_reason = "Other"
         session.save(force_insert=True)
+        note_start(session)
+        session_started(session)
+        if session.stopped_at is not None:
+            session_ended(session)
         publish(
             TransactionStarted(
                 charge_point=charge_point.identity,
@@ -131,7 +151,7 @@ def start_transaction(*, tenant_id: int, charge_point_id: int, start: Start) -> 
         )
         if charge_point.imply_status and verdict.status == ACCEPTED:
             _imply(charge_point, evse_number, "Charging", start.at, start.received_at)
-        return Started(session, Verdict(verdict.status, tag), created=True)
+        return Started(session, Verdict(verdict.status, tag, verdict.delegated), created=True)
 
 
 def stop_transaction(*, tenant_id: int, charge_point_id: int, stop: Stop) -> Stopped:
@@ -148,6 +168,9 @@ def stop_transaction(*, tenant_id: int, charge_point_id: int, stop: Stop) -> Sto
         if session is None:
             _keep_unmatched(charge_point, stop)
             return Stopped(None, verdict)
+        if verdict is not None and verdict.tag is None and _was_let_in(session, stop.id_tag):
+            # By the tenant's own system, which is not asked about stops.
+            verdict = Verdict(ACCEPTED)
         if session.state == State.STOPPED:
             _note_repeated_stop(session, stop)
             return Stopped(session, verdict)
@@ -194,6 +217,39 @@ def close_by_hand(*, transaction: Transaction, actor: str, reason: str, origin: 
             stopped_by=actor,
         )
         record(actor=actor, origin=origin, action="close", target=session, changes={"reason": reason})
+    return session
+
+
+def close_silent(*, transaction: Transaction, silent_since: datetime) -> Transaction | None:
+    """End a session that nothing has been heard of since; None where something has been meanwhile.
+
+    It ends with its last reading, and where there is none, when it began; the station's own stop supersedes this.
+    """
+    with tenant_transaction(transaction.tenant_id):
+        charge_point = ChargePoint.objects.select_for_update().get(pk=transaction.charge_point_id)
+        session = Transaction.objects.select_for_update(of=("self",)).select_related("evse").get(pk=transaction.pk)
+        last_heard = max(session.last_reading_at or session.started_at, session.start_received_at)
+        if session.state != State.ACTIVE or last_heard > silent_since:
+            return None
+        following = _next_session(session)
+        meter_wh, at = _inferred_end(
+            session,
+            following.meter_start_wh if following else None,
+            session.last_reading_at or session.started_at,
+        )
+        _end(
+            session,
+            charge_point=charge_point,
+            state=State.INFERRED,
+            at=at,
+            meter_wh=meter_wh,
+            received_at=timezone.now(),
+            reason="Other",
+            flags=["closed_without_readings"],
+            stopped_by="system",
+        )
+        changes = {"silent_since": last_heard.isoformat()}
+        record(actor="system", origin="system", action="close", target=session, changes=changes)
     return session
 
 
@@ -305,6 +361,7 @@ def _end(
     session.stopped_by = stopped_by
     session.flags = [*session.flags, *(flag for flag in flags if flag not in session.flags)]
     session.save()
+    session_ended(session)
     publish(
         TransactionStopped(
             charge_point=charge_point.identity,
@@ -336,6 +393,10 @@ def _keep_unmatched(charge_point: ChargePoint, stop: Stop) -> None:
     )
 
 
+def _was_let_in(session: Transaction, id_tag: str) -> bool:
+    return session.verdict == ACCEPTED and session.id_tag.lower() == id_tag.strip().lower()
+
+
 def _note_repeated_stop(session: Transaction, stop: Stop) -> None:
     """A resent stop changes nothing; one that says something else is flagged, the first stays."""
     if (session.stopped_at, session.meter_stop_wh) == (stop.at, stop.meter_wh):
@@ -346,11 +407,12 @@ def _note_repeated_stop(session: Transaction, stop: Stop) -> None:
 
 
 def _remote_start(charge_point: ChargePoint, start: Start, token: str) -> Command | None:
-    """The accepted remote start that this session answers."""
+    """The remote start that this session answers."""
     candidates = Command.objects.filter(
         charge_point=charge_point,
         action="RemoteStartTransaction",
-        state=CommandState.ACCEPTED,
+        # A station may start before its acceptance has been written down.
+        state__in=[CommandState.SENT, CommandState.ACCEPTED],
         created_at__gt=start.received_at - REMOTE_START_WINDOW,
         payload__idTag__iexact=token,
         started_transactions__isnull=True,

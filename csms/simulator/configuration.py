@@ -70,8 +70,6 @@ class Configuration:
 
     def change(self, key: str, value: str) -> str:
         """ChangeConfiguration's status (OCPP 1.6 §7.22)."""
-        if key == "AuthorizationKey":
-            return "Accepted"
         if key not in self.values:
             return "NotSupported"
         if key in READONLY or (key in NUMBERS and not value.isdigit()):

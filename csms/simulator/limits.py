@@ -51,6 +51,26 @@ def _at(profile: Profile, now: datetime, started: datetime | None, phases: int) 
     return float(period["limit"]) * VOLTAGE * min(phases, period.get("number_phases") or 3)
 
 
+def moments(profile: Profile, now: datetime, end: datetime, started: datetime | None) -> list[datetime]:
+    """When what the profile says may change between `now` and `end`."""
+    found = [_time(profile[name]) for name in ("valid_from", "valid_to") if profile.get(name)]
+    schedule = profile["charging_schedule"]
+    begin = _begin(profile, schedule, now, started)
+    if begin is None:
+        return found
+    steps = [period["start_period"] for period in schedule["charging_schedule_period"]]
+    if schedule.get("duration") is not None:
+        steps.append(schedule["duration"])
+    recurring = profile["charging_profile_kind"] == "Recurring"
+    again = timedelta(days=7 if profile.get("recurrency_kind") == "Weekly" else 1)
+    while begin < end:
+        found += [begin, *(begin + timedelta(seconds=step) for step in steps)]
+        if not recurring:
+            break
+        begin += again
+    return found
+
+
 def _begin(profile: Profile, schedule: dict[str, Any], now: datetime, started: datetime | None) -> datetime | None:
     if profile["charging_profile_kind"] == "Relative":
         return started

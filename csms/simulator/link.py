@@ -6,11 +6,15 @@ from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint, call_result
 from ocpp.v16.enums import Action
 
+from csms.simulator.files import FileCalls
+from csms.simulator.reservations import read_hold
+from csms.simulator.security import SecurityCalls
+
 if TYPE_CHECKING:
     from csms.simulator.station import Station
 
 
-class Link(ChargePoint):
+class Link(FileCalls, SecurityCalls, ChargePoint):
     """The `ocpp` package's client; one for each websocket."""
 
     def __init__(self, station: "Station", connection: Any) -> None:
@@ -24,7 +28,8 @@ class Link(ChargePoint):
 
     @on(Action.change_configuration)
     def change_configuration(self, key: str, value: str) -> Any:
-        return call_result.ChangeConfiguration(status=self.station.configuration.change(key, value))
+        status = self.station.security.change(key, value) or self.station.configuration.change(key, value)
+        return call_result.ChangeConfiguration(status=status)
 
     @on(Action.remote_start_transaction)
     def remote_start(
@@ -48,11 +53,11 @@ class Link(ChargePoint):
 
     @on(Action.unlock_connector)
     def unlock(self, connector_id: int) -> Any:
-        return call_result.UnlockConnector(status=self.station.unlock(connector_id))
+        return call_result.UnlockConnector(status=self.station.answers.unlock(connector_id))
 
     @on(Action.change_availability)
     def change_availability(self, connector_id: int, type: str) -> Any:
-        return call_result.ChangeAvailability(status=self.station.change_availability(connector_id, type))
+        return call_result.ChangeAvailability(status=self.station.answers.change_availability(connector_id, type))
 
     @on(Action.trigger_message)
     def trigger(self, requested_message: str, connector_id: int | None = None) -> Any:
@@ -64,23 +69,45 @@ class Link(ChargePoint):
 
     @on(Action.data_transfer)
     def data_transfer(self, vendor_id: str, message_id: str | None = None, data: str | None = None) -> Any:
-        return call_result.DataTransfer(status="UnknownVendorId")
+        status, answer = self.station.answers.data_transfer(vendor_id, message_id, data)
+        return call_result.DataTransfer(status=status, data=answer)
 
     @on(Action.set_charging_profile)
     def set_profile(self, connector_id: int, cs_charging_profiles: dict[str, Any]) -> Any:
-        return call_result.SetChargingProfile(status=self.station.set_profile(connector_id, cs_charging_profiles))
+        return call_result.SetChargingProfile(
+            status=self.station.answers.set_profile(connector_id, cs_charging_profiles)
+        )
 
     @on(Action.clear_charging_profile)
     def clear_profile(self, **criteria: Any) -> Any:
-        return call_result.ClearChargingProfile(status=self.station.clear_profiles(criteria))
+        return call_result.ClearChargingProfile(status=self.station.answers.clear_profiles(criteria))
+
+    @on(Action.get_composite_schedule)
+    def composite_schedule(self, connector_id: int, duration: int, charging_rate_unit: str | None = None) -> Any:
+        schedule = self.station.answers.composite_schedule(connector_id, duration, charging_rate_unit)
+        return call_result.GetCompositeSchedule(**schedule)
 
     @on(Action.get_local_list_version)
     def local_list_version(self) -> Any:
-        return call_result.GetLocalListVersion(list_version=self.station.list_version)
+        return call_result.GetLocalListVersion(list_version=self.station.local_list.reported_version())
 
     @on(Action.send_local_list)
     def send_local_list(self, list_version: int, update_type: str, local_authorization_list: Any = None) -> Any:
-        if update_type == "Differential" and list_version <= self.station.list_version:
-            return call_result.SendLocalList(status="VersionMismatch")
-        self.station.list_version = list_version
-        return call_result.SendLocalList(status="Accepted")
+        status = self.station.local_list.send(list_version, update_type, local_authorization_list or [])
+        return call_result.SendLocalList(status=status)
+
+    @on(Action.reserve_now)
+    def reserve_now(
+        self,
+        connector_id: int,
+        expiry_date: str,
+        id_tag: str,
+        reservation_id: int,
+        parent_id_tag: str | None = None,
+    ) -> Any:
+        hold = read_hold(connector_id, expiry_date, id_tag, reservation_id, parent_id_tag)
+        return call_result.ReserveNow(status=self.station.reservations.reserve(hold))
+
+    @on(Action.cancel_reservation)
+    def cancel_reservation(self, reservation_id: int) -> Any:
+        return call_result.CancelReservation(status=self.station.reservations.cancel(reservation_id))

@@ -14,12 +14,16 @@ import websockets
 from ocpp.exceptions import OCPPError
 from ocpp.v16 import call
 
+from csms.simulator.answers import Answers
 from csms.simulator.car import Outlet, random_car
 from csms.simulator.configuration import Configuration
 from csms.simulator.connector import Connector, Session, now_text
+from csms.simulator.files import Files
 from csms.simulator.journal import Journal
 from csms.simulator.limits import Profile
 from csms.simulator.link import Link
+from csms.simulator.reservations import LocalList, Reservations
+from csms.simulator.security import Security
 
 TICK_S = 1.0
 BACK_OFF_S = (0.5, 30.0)
@@ -80,7 +84,8 @@ class Station:
     connectors: list[Connector] = field(init=False)
     configuration: Configuration = field(init=False)
     profiles: list[Profile] = field(default_factory=list)
-    list_version: int = 0
+    reservations: Reservations = field(init=False)
+    local_list: LocalList = field(init=False)
     link: Link | None = None
     accepted: bool = False
     queue: deque[Queued] = field(default_factory=deque)
@@ -91,6 +96,11 @@ class Station:
             for number, outlet in enumerate(self.model.outlets, 1)
         ]
         self.configuration = Configuration(len(self.connectors), self.settings.sample_interval_s)
+        self.files = Files(self)
+        self.security = Security(self)
+        self.reservations = Reservations(self)
+        self.local_list = LocalList(self.configuration.values.__getitem__)
+        self.answers = Answers(self)
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._restarting = False
@@ -119,12 +129,16 @@ class Station:
 
     async def _connect_once(self) -> None:
         headers = {}
-        if self.settings.password:
-            pair = base64.b64encode(f"{self.identity}:{self.settings.password}".encode()).decode()
+        if self.security.password and self.security.profile < 3:
+            pair = base64.b64encode(f"{self.identity}:{self.security.password}".encode()).decode()
             headers["Authorization"] = f"Basic {pair}"
         url = f"{self.settings.url.rstrip('/')}/ocpp/{self.settings.tenant}/{self.identity}"
         async with websockets.connect(
-            url, subprotocols=[websockets.Subprotocol("ocpp1.6")], additional_headers=headers, open_timeout=30
+            url,
+            subprotocols=[websockets.Subprotocol("ocpp1.6")],
+            additional_headers=headers,
+            open_timeout=30,
+            ssl=self.security.tls(),
         ) as socket:
             self.link = Link(self, socket)
             self.counters.online += 1
@@ -145,14 +159,7 @@ class Station:
     async def _connected(self) -> None:
         """Boot until accepted, tell the status, then send heartbeats and what has queued up."""
         while True:
-            answer = await self._call(
-                call.BootNotification(
-                    charge_point_vendor=self.model.vendor,
-                    charge_point_model=self.model.name,
-                    charge_point_serial_number=f"{self.identity}-SN",
-                    firmware_version="1.4.2",
-                )
-            )
+            answer = await self._boot()
             self.accepted = answer is not None and answer.status == "Accepted"
             if self.accepted:
                 break
@@ -162,7 +169,19 @@ class Station:
         await self._send_status(0)
         for connector in self.connectors:
             await self._send_status(connector.number)
+        await self.files.booted()
+        await self.security.booted()
         await asyncio.gather(self._beat(), self._send_queue())
+
+    async def _boot(self) -> Any:
+        return await self._call(
+            call.BootNotification(
+                charge_point_vendor=self.model.vendor,
+                charge_point_model=self.model.name,
+                charge_point_serial_number=f"{self.identity}-SN",
+                firmware_version=self.files.version,
+            )
+        )
 
     async def _beat(self) -> None:
         while True:
@@ -203,10 +222,11 @@ class Station:
         self.queue.append(message)
         self._wake.set()
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._settled)
+        return task
 
     def _settled(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -214,7 +234,8 @@ class Station:
             self.counters.errors += 1
 
     async def _send_status(self, number: int, error: str = "NoError") -> None:
-        status = "Available" if number == 0 else self._connector(number).status
+        whole = "Available" if self.answers.operative else "Unavailable"
+        status = whole if number == 0 else self._connector(number).status
         await self._call(
             call.StatusNotification(
                 connector_id=number,
@@ -228,6 +249,16 @@ class Station:
         connector.status = status
         if self.accepted and self.link is not None:
             self._spawn(self._send_status(connector.number))
+
+    # What the parts of the station do with it.
+    def show_status(self, connector: Connector, status: str) -> None:
+        self._set_status(connector, status)
+
+    def spawn(self, work: Any) -> None:
+        self._spawn(work)
+
+    async def plug_in(self, connector: Connector, tag: str) -> None:
+        await self._plug_in(connector, tag)
 
     def _connector(self, number: int) -> Connector:
         return self.connectors[number - 1]
@@ -275,22 +306,32 @@ class Station:
         if idle:
             connector = self.rng.choice(idle)
             connector.available = False
+            self.reservations.end_on(connector.number)
             await self._send_status(
                 connector.number, self.rng.choice(["GroundFailure", "ConnectorLockFailure", "OverVoltage"])
             )
             await asyncio.sleep(self.rng.uniform(20, 60))
             connector.available = True
+            connector.status = "Available" if connector.status == "Reserved" else connector.status
             await self._send_status(connector.number)
 
     async def _plug_in(self, connector: Connector, tag: str | None = None, *, authorize: bool = True) -> None:
+        token = tag or self.rng.choice(self.settings.tags)
+        if not self.reservations.allows(connector.number, token):
+            return
         self._set_status(connector, "Preparing")
         await asyncio.sleep(self.rng.uniform(0.5, 3) / self.settings.speed)
-        token = tag or self.rng.choice(self.settings.tags)
+        known = self.local_list.verdict(token) if authorize else None
+        if known == "Accepted" and self.configuration.values["LocalPreAuthorize"] == "true":
+            authorize = False
+        elif known not in (None, "Accepted") and self.link is None:
+            self._set_status(connector, self.answers.idle_status(connector))
+            return
         if authorize and self.link is not None:
             with contextlib.suppress(OSError, websockets.WebSocketException):
                 answer = await self._call(call.Authorize(id_tag=token))
                 if answer is not None and answer.id_tag_info["status"] != "Accepted":
-                    self._set_status(connector, "Available")
+                    self._set_status(connector, self.answers.idle_status(connector))
                     return
         if connector.session is None:
             self._begin(connector, token)
@@ -307,7 +348,11 @@ class Station:
         self.counters.sessions += 1
         self._set_status(connector, "Charging")
         request = call.StartTransaction(
-            connector_id=connector.number, id_tag=token, meter_start=session.meter_start, timestamp=now_text()
+            connector_id=connector.number,
+            id_tag=token,
+            meter_start=session.meter_start,
+            timestamp=now_text(),
+            reservation_id=self.reservations.use(connector.number, token),
         )
 
         def started(answer: Any) -> None:
@@ -362,13 +407,18 @@ class Station:
     async def _unplug(self, connector: Connector) -> None:
         await asyncio.sleep(self.rng.uniform(1, 4) / self.settings.speed)
         if connector.session is None:
-            self._set_status(connector, "Available")
+            self._set_status(connector, self.answers.idle_status(connector))
 
     # --- what the server asks for ---
 
     def remote_start(self, id_tag: str, number: int | None, profile: Profile | None) -> str:
         free = [
-            one for one in self.connectors if one.session is None and one.available and number in (None, one.number)
+            one
+            for one in self.connectors
+            if one.session is None
+            and one.available
+            and number in (None, one.number)
+            and self.reservations.allows(one.number, id_tag)
         ]
         if not free:
             return "Rejected"
@@ -390,6 +440,7 @@ class Station:
         self.stop(connector, "Remote")
 
     def restart(self, *, hard: bool) -> None:
+        self.security.note("ResetOrReboot", "Hard" if hard else "Soft")
         for connector in self.connectors:
             self.stop(connector, "HardReset" if hard else "SoftReset")
         self.profiles = [one for one in self.profiles if one["charging_profile_purpose"] != "TxProfile"]
@@ -397,58 +448,5 @@ class Station:
         if self.link is not None:
             self._spawn(self.link._connection.close())
 
-    def unlock(self, number: int) -> str:
-        if not 1 <= number <= len(self.connectors):
-            return "NotSupported"
-        self.stop(self._connector(number), "UnlockCommand")
-        return "Unlocked"
-
-    def change_availability(self, number: int, kind: str) -> str:
-        if number > len(self.connectors):
-            return "Rejected"
-        chosen = self.connectors if number == 0 else [self._connector(number)]
-        for connector in chosen:
-            connector.available = kind == "Operative"
-            if connector.session is None:
-                self._set_status(connector, "Available" if connector.available else "Unavailable")
-        return "Scheduled" if any(connector.session for connector in chosen) else "Accepted"
-
     def trigger(self, requested: str, number: int | None) -> str:
-        if requested == "Heartbeat":
-            self._spawn(self._call(call.Heartbeat()))
-        elif requested == "StatusNotification":
-            for chosen in [number] if number is not None else range(len(self.connectors) + 1):
-                self._spawn(self._send_status(chosen))
-        elif requested == "MeterValues":
-            for connector in self.connectors:
-                if connector.session is not None and number in (None, connector.number):
-                    self._take_sample(connector)
-        else:
-            return "NotImplemented"
-        return "Accepted"
-
-    def set_profile(self, number: int, profile: Profile) -> str:
-        if number > len(self.connectors):
-            return "Rejected"
-        held = self.profiles if number == 0 else self._connector(number).profiles
-        same = ("charging_profile_purpose", "stack_level")
-        held[:] = [one for one in held if any(one[key] != profile[key] for key in same)] + [profile]
-        return "Accepted"
-
-    def clear_profiles(self, criteria: dict[str, Any]) -> str:
-        """By id, else by purpose and stack level."""
-        cleared = 0
-        for held in (self.profiles, *(connector.profiles for connector in self.connectors)):
-            kept = [one for one in held if not _matches(one, criteria)]
-            cleared += len(held) - len(kept)
-            held[:] = kept
-        return "Accepted" if cleared else "Unknown"
-
-
-def _matches(profile: Profile, criteria: dict[str, Any]) -> bool:
-    names = {
-        "id": "charging_profile_id",
-        "charging_profile_purpose": "charging_profile_purpose",
-        "stack_level": "stack_level",
-    }
-    return all(profile[names[key]] == value for key, value in criteria.items() if key in names and value is not None)
+        return self.answers.trigger(requested, number)

@@ -9,15 +9,37 @@ from django.test import Client
 from django.urls import reverse
 
 from chargepoints.models import (
+    AuthorizationWebhook,
+    BulkCommand,
+    BulkTarget,
+    CertificateAuthority,
     Command,
+    FirmwareFile,
+    FirmwareRollout,
+    FirmwareUpdate,
     Gateway,
     IdTag,
+    Reservation,
+    SecurityEvent,
     SignInAttempt,
     Site,
+    StationCertificate,
     StationConnection,
+    StationUpload,
     StatusChange,
     Transaction,
     UnmatchedStop,
+)
+from metering.models import (
+    Alert,
+    AlertRecipient,
+    ChargeDetailRecord,
+    IdTagLimit,
+    MeteringSettings,
+    QuarantinedReading,
+    SignedReading,
+    Tariff,
+    TariffAssignment,
 )
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Role, Tenant, User
@@ -58,8 +80,23 @@ def stocked(tenant: Tenant) -> Transaction:
             last_message_at=NOW,
         )
         Site.objects.create(tenant=tenant, name="Depot")
-        IdTag.objects.create(tenant=tenant, token="Card", token_key="card")
+        tag = IdTag.objects.create(tenant=tenant, token="Card", token_key="card")
+        IdTagLimit.objects.create(tenant=tenant, id_tag=tag, max_energy_wh=20_000)
+        MeteringSettings.objects.create(tenant=tenant)
         Command.objects.create(tenant=tenant, charge_point=station, action="Reset", requested_by="x", origin="api")
+        bulk = BulkCommand.objects.create(tenant=tenant, action="Reset", total=1, requested_by="x", origin="api")
+        BulkTarget.objects.create(tenant=tenant, bulk=bulk, charge_point=station)
+        AuthorizationWebhook.objects.create(tenant=tenant, url="https://tags.example.com/", enabled=False)
+        Reservation.objects.create(
+            tenant=tenant,
+            charge_point=station,
+            evse_number=1,
+            protocol_id=1,
+            id_tag="Card",
+            state="used",
+            expires_at=NOW,
+            requested_by="x",
+        )
         SignInAttempt.objects.create(
             tenant=tenant, identity="NEW", identity_key="new", reason="unknown", last_at=NOW, remote_address="10.0.0.1"
         )
@@ -75,6 +112,57 @@ def stocked(tenant: Tenant) -> Transaction:
             at=NOW,
             received_at=NOW,
         )
+        authority = CertificateAuthority.objects.create(tenant=tenant, name="Root", certificate="-", active=False)
+        StationCertificate.objects.create(tenant=tenant, charge_point=station, authority=authority, request="-")
+        SecurityEvent.objects.create(
+            tenant=tenant, charge_point=station, type="ResetOrReboot", critical=True, at=NOW, received_at=NOW
+        )
+        Alert.objects.create(
+            tenant=tenant,
+            charge_point=station,
+            kind="clock",
+            severity="warning",
+            key="clock",
+            started_at=NOW,
+            last_at=NOW,
+        )
+        AlertRecipient.objects.create(tenant=tenant, email="ops@acme.example")
+        tariff = Tariff.objects.create(
+            tenant=tenant,
+            name="Night owls",
+            currency="EUR",
+            elements=[{"price_components": [{"type": "ENERGY", "price": 0.2, "step_size": 1}]}],
+        )
+        TariffAssignment.objects.create(tenant=tenant, tariff=tariff)
+        ChargeDetailRecord.objects.create(
+            tenant=tenant,
+            transaction=session,
+            number="2026-000001",
+            charge_point="CP1",
+            connector=1,
+            id_tag="TAG",
+            started_at=NOW,
+            stopped_at=NOW,
+            currency="EUR",
+            charging_seconds=0,
+            parking_seconds=0,
+            **dict.fromkeys(["meter_start_wh", "meter_stop_wh", "energy_wh"], Decimal(0)),
+            **dict.fromkeys(["total_excl_tax", "total_tax", "total_incl_tax"], Decimal(0)),
+        )
+        firmware = FirmwareFile.objects.create(
+            tenant=tenant, name="Wall", version="2.0", url="https://a.example/fw.bin"
+        )
+        rollout = FirmwareRollout.objects.create(
+            tenant=tenant, firmware=firmware, name="Autumn", start_at=NOW, created_by="x"
+        )
+        FirmwareUpdate.objects.create(tenant=tenant, charge_point=station, rollout=rollout, firmware=firmware, wave=1)
+        StationUpload.objects.create(
+            tenant=tenant, charge_point=station, kind="diagnostics", expires_at=NOW, requested_by="x"
+        )
         issue_api_key(name="billing", role=Role.VIEWER)
         record(actor="x", origin="api", action="create", target=station)
+    with system_transaction():
+        reading = {"tenant": tenant, "charge_point": station, "evse_number": 1, "received_at": NOW}
+        QuarantinedReading.objects.create(**reading, reason="clock", reading={"value": "1"})
+        SignedReading.objects.create(**reading, at=NOW, context=0, measurand="SoC", location="EV", content="-")
     return session

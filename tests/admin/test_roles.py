@@ -12,11 +12,16 @@ from tenants.models import ApiKey, AuditEntry, Membership, Role, Tenant, User
 from tests.admin.conftest import office
 from tests.conftest import make_user
 
-PLATFORM_PAGES = {"tenants_tenant", "tenants_user", "chargepoints_gateway"}
+PLATFORM_PAGES = {"tenants_tenant", "tenants_user", "chargepoints_gateway", "tenants_systemalert"}
 # What an operator may add and change; the rest is for administrators, or can't be changed at all.
-OPERATORS_ADD = {"chargepoints_idtag"}
-OPERATORS_CHANGE = {"chargepoints_idtag", "chargepoints_chargepoint"}
-ADMINISTRATORS_SEE = {"tenants_apikey"}
+OPERATORS_ADD = {
+    "chargepoints_firmwarefile",
+    "chargepoints_firmwarerollout",
+    "chargepoints_idtag",
+    "metering_idtaglimit",
+}
+OPERATORS_CHANGE = {*OPERATORS_ADD, "chargepoints_chargepoint"}
+ADMINISTRATORS_SEE = {"chargepoints_authorizationwebhook", "tenants_apikey"}
 
 
 def stem(model: Any) -> str:

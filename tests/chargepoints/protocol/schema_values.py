@@ -67,7 +67,7 @@ def mutated(draw: st.DrawFn, key: Key) -> Any:
         parent, step = draw(st.sampled_from(places)) if places else (payload, "extra")
         match draw(st.sampled_from(["replace", "replace", "remove", "add"])):
             case "remove":
-                del parent[step]
+                parent.pop(step, None) if isinstance(parent, dict) else parent.pop(step)
             case "add" if isinstance(parent, dict):
                 parent[draw(st.text(max_size=8))] = draw(st.sampled_from(ODD))
             case _:
