@@ -51,6 +51,7 @@ class BackOfficeSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Here, not above: these pages register themselves on this very site.
+        from chargepoints.admin.configuration import tenant_configuration, tenant_configuration_key
         from chargepoints.admin.messages import message_log
         from csms.dashboard.views import tiles
 
@@ -59,9 +60,18 @@ class BackOfficeSite(UnfoldAdminSite):
             path("logout/", self.logout, name="logout"),
             path("tiles/", self.admin_view(tiles), name="overview_tiles"),
             path("messages/", self.admin_view(message_log), name="message_log"),
+            path("configuration/", self.admin_view(tenant_configuration), name="tenant_configuration"),
+            path("configuration/key/", self.admin_view(tenant_configuration_key), name="tenant_configuration_key"),
             path("tenant/", self.admin_view(choose_tenant), name="choose_tenant"),
         ]
         return [*own, *super().get_urls()]
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """As unfold's, with badges worked out once, and none that has nothing to say."""
+        groups: list[dict[str, Any]] = super().get_sidebar_list(request)
+        for item in (item for group in groups for item in group["items"] if "badge_callback" in item):
+            item["badge"] = str(item.pop("badge_callback"))
+        return groups
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The form; someone who is signed in and belongs to no tenant (any more) is told so, and can leave."""

@@ -11,12 +11,14 @@ django_application = get_asgi_application()
 
 from chargepoints.consumers import ChargePointConsumer  # noqa: E402  (needs the app registry)
 from chargepoints.gateway.runtime import get_gateway, stop_gateway  # noqa: E402
+from csms.body_limit import limit_body  # noqa: E402
 from csms.lifespan import run_shutdown, run_startup  # noqa: E402
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 charge_point_application = ChargePointConsumer.as_asgi()
+http_application = limit_body(django_application)  # type: ignore[arg-type]
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -27,7 +29,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif kind == "lifespan":
         await _lifespan(receive, send)
     else:
-        await django_application(scope, receive, send)  # type: ignore[arg-type]
+        await http_application(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

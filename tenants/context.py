@@ -52,10 +52,12 @@ def tenant_transaction(tenant_id: int) -> Iterator[None]:
     outer = _scope.get()
     if outer is not None and outer.alias == APP_ALIAS and outer.tenant_id != tenant_id:
         raise ScopeError(f"tenant {tenant_id} asked for inside a transaction of tenant {outer.tenant_id}")
+    # What runs on commit still sees the scope, but its transaction is over: the tenant must be set anew.
+    nested = outer is not None and outer.alias == APP_ALIAS and connections[APP_ALIAS].in_atomic_block
     token = _scope.set(Scope(APP_ALIAS, tenant_id))
     try:
         with transaction.atomic(using=APP_ALIAS):
-            if outer is None or outer.alias != APP_ALIAS:
+            if not nested:
                 with connections[APP_ALIAS].cursor() as cursor:
                     cursor.execute("SELECT set_config('csms.tenant_id', %s, true)", [str(tenant_id)])
             yield

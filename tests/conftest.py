@@ -1,14 +1,18 @@
 """Fixtures of all tests. The app, system and owner logins are three connections, so tests commit for real."""
 
 import asyncio
+import functools
+import os
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 from django.conf import settings
 from django.db import connections
 
+from csms.local.testing import STARTED
 from tenants.models import Role, Tenant, User
 from tenants.services.tenants import add_member, create_tenant
 from tests.stations import connect, gateway
@@ -18,15 +22,34 @@ __all__ = ["connect", "gateway"]
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission", "csms_partitioned_table"}
 
 
+# A table that has grown beyond this is truncated: deleting leaves its dead rows behind.
+LARGE_BYTES = 4 * 1024 * 1024
+# Partitions count for themselves; what has no pages has no rows.
+FILLED = """
+SELECT relname, pg_relation_size(oid) FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0
+"""
+
+
+@functools.cache
+def _superuser() -> "psycopg.Connection[tuple[Any, ...]]":
+    """To the worker's database, past row-level security and foreign keys; kept for all tests."""
+    name = str(connections["owner"].settings_dict["NAME"])
+    connection = psycopg.connect(os.environ[STARTED].rpartition("/")[0] + f"/{name}", autocommit=True)
+    connection.execute("SET session_replication_role = replica")
+    return connection
+
+
 def _empty_tables() -> None:
-    """Empty every table that has rows: one statement, as the owner."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition "
-            "AND relnamespace = 'public'::regnamespace"
-        )
-        tables = [name for (name,) in cursor.fetchall() if name not in KEPT_TABLES]
-        cursor.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in tables) + " CASCADE")
+    """Empty every table that has rows. Deleting a few rows is ten times as fast as truncating ninety tables."""
+    superuser = _superuser()
+    filled = {name: size for name, size in superuser.execute(FILLED) if name not in KEPT_TABLES}
+    large = [name for name, size in filled.items() if size > LARGE_BYTES]
+    statements = [f'DELETE FROM "{name}"' for name in filled if name not in large]
+    if large:
+        statements.append("TRUNCATE " + ", ".join(f'"{name}"' for name in large) + " CASCADE")
+    if statements:
+        superuser.execute("; ".join(statements))
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +65,6 @@ def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         for connection in connections.all(initialized_only=True):
             connection.close()
         _empty_tables()
-        connections["owner"].close()
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ ERRORS = {
     "403": "Not your role, or the tenant is suspended.",
     "404": "There is no such object in your tenant.",
     "405": "This method is not for this path.",
-    "406": "Only JSON is served.",
+    "406": "The Accept header takes nothing that is served here.",
     "409": "The state of things forbids it.",
+    "413": "The body is larger than this server takes.",
     "415": "Only JSON is taken.",
     "422": "The idempotency key was used for another request.",
     "429": "Too many requests; see Retry-After.",
@@ -35,8 +36,13 @@ def wrap_in_envelope(result: dict[str, Any], generator: Any, request: Any, publi
 def _wrap(operation: dict[str, Any], method: str) -> None:
     for code, response in operation["responses"].items():
         if code.startswith("2"):
-            for content in response.get("content", {}).values():
-                content["schema"] = _envelope(content["schema"])
+            for media_type, content in response.get("content", {}).items():
+                # A file comes as it is.
+                if media_type.endswith("json"):
+                    content["schema"] = _envelope(content["schema"])
+    # Views go by the Accept header alone (tenants.api.parameters).
+    if "parameters" in operation:
+        operation["parameters"] = [known for known in operation["parameters"] if known["name"] != "format"]
     failure = {"schema": {"$ref": "#/components/schemas/Failure"}}
     for code, text in ERRORS.items():
         operation["responses"].setdefault(code, {"description": text, "content": {"application/json": failure}})

@@ -17,11 +17,14 @@ from chargepoints.models import (
     UnmatchedStop,
 )
 from chargepoints.selectors import charge_points
+from metering.alerts.selectors import worst_open
+from metering.alerts.words import describe, place_of
 from metering.selectors import energy_since_wh, power_now_w
 from tenants.models import Tenant
 from tenants.selectors import tenant_zone
 
 RECENT = timedelta(days=7)
+ALERT = "admin:metering_alert_change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,10 @@ def fleet_overview(tenant: Tenant) -> Overview:
 
 def needs_attention() -> list[Attention]:
     """At most five of each kind, the worst first."""
-    found: list[Attention] = []
+    found = [
+        Attention(f"{place_of(alert)}: {describe(alert)}", alert.get_severity_display(), ALERT, alert.pk)
+        for alert in worst_open()
+    ]
     station = "admin:chargepoints_chargepoint_change"
     for connector in Connector.objects.filter(status="Faulted").select_related("evse", "charge_point")[:5]:
         name = f"{connector.charge_point.identity} / {connector.evse.number}"

@@ -17,6 +17,9 @@ DEBUG = env_bool("CSMS_DEBUG", default=False)
 SECRET_KEY = runtime("secret_key") or ("" if PRODUCTION else "development-only-key-not-for-production-use-at-all")
 # Keys the hash of station passwords. Apart from SECRET_KEY, so that rotating sessions keeps stations signed in.
 STATION_PASSWORD_KEY = runtime("password_key") or SECRET_KEY
+# Seal secrets at rest (keys of certificate authorities): the first seals, all open. The last is for what was sealed
+# before there was one of its own.
+SEALING_KEYS = [*env_list("CSMS_SEALING_KEYS"), STATION_PASSWORD_KEY]
 ALLOWED_HOSTS = env_list("CSMS_ALLOWED_HOSTS", "" if PRODUCTION else "*")
 CSRF_TRUSTED_ORIGINS = env_list("CSMS_CSRF_TRUSTED_ORIGINS")
 
@@ -95,6 +98,9 @@ CELERY_ENABLE_UTC = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
+if TESTING:
+    # Hashing that is slow on purpose took half of the time of the tests.
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["tenants.auth.PeopleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -127,6 +133,14 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not PRODUCTION
 MEDIA_ROOT = DATA_DIR / "media"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# What any request may send, and what a file (a station's upload, a firmware) may be; bytes.
+MAX_BODY_BYTES = env_int("CSMS_MAX_BODY_BYTES", 16 * 1024 * 1024)
+UPLOAD_MAX_BYTES = env_int("CSMS_UPLOAD_MAX_BYTES", 64 * 1024 * 1024)
+# A station has so long to send what it was asked for; what it sent is kept so many days.
+UPLOAD_HOURS = env_int("CSMS_UPLOAD_HOURS", 24)
+UPLOAD_DAYS = env_int("CSMS_UPLOAD_DAYS", 90)
+# A station that has not finished an update after so long has failed (a rollout has its own time).
+FIRMWARE_UPDATE_HOURS = env_int("CSMS_FIRMWARE_UPDATE_HOURS", 48)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -168,6 +182,14 @@ GATEWAY_BEAT_SECONDS = env_int("CSMS_GATEWAY_BEAT_SECONDS", 3)
 COMMAND_TIMEOUT_SECONDS = env_int("CSMS_COMMAND_TIMEOUT_SECONDS", 30)
 # Only these peers may hand on a client certificate's identity or the original scheme (profiles 2 and 3).
 TRUSTED_PROXIES = env_list("CSMS_TRUSTED_PROXIES")
+# A station's certificate is renewed so many days before it expires.
+CERTIFICATE_RENEWAL_DAYS = env_int("CSMS_CERTIFICATE_RENEWAL_DAYS", 30)
+# How long a station that is to raise its security profile may take to come back with the new one.
+SECURITY_PROFILE_SECONDS = env_int("CSMS_SECURITY_PROFILE_SECONDS", 3600)
+SECURITY_EVENT_DAYS = env_int("CSMS_SECURITY_EVENT_DAYS", 365)
+# Requests that tenants' systems are sent (who decides about tags) may go to private addresses, and over http.
+# For development and closed networks only: a tenant could reach whatever this server can.
+ALLOW_PRIVATE_HOOKS = env_bool("CSMS_ALLOW_PRIVATE_HOOKS", default=False)
 MESSAGE_LOG_DAYS = env_int("CSMS_MESSAGE_LOG_DAYS", 7)
 DEFAULT_TENANT_SLUG = env("CSMS_DEFAULT_TENANT", "demo")
 METRICS_TOKEN = env("CSMS_METRICS_TOKEN")
@@ -179,6 +201,28 @@ METERING_BUFFER_LIMIT = env_int("METERING_BUFFER_LIMIT", 50_000)
 # Values that Redis may hold while PostgreSQL is away, about 15 bytes each.
 METERING_SPILL_LIMIT = env_int("METERING_SPILL_LIMIT", 5_000_000)
 METERING_SAMPLE_DAYS = env_int("METERING_SAMPLE_DAYS", 7)
+# A register that rises faster than this is another meter's.
+METERING_LARGEST_POWER_W = env_int("METERING_LARGEST_POWER_W", 1_000_000)
+# A car that has taken less than this for so long is parked, not charging.
+METERING_PARKED_BELOW_W = env_int("METERING_PARKED_BELOW_W", 100)
+METERING_PARKED_AFTER_S = env_int("METERING_PARKED_AFTER_S", 300)
+# After a session's stop its charge detail record waits so long for the last readings.
+METERING_RECORD_AFTER_S = env_int("METERING_RECORD_AFTER_S", 60)
+
+# --- mail (alerts). Without a server: to the console in development, nowhere in production (metering.W001) ---
+EMAIL_HOST = env("CSMS_EMAIL_HOST")
+EMAIL_PORT = env_int("CSMS_EMAIL_PORT", 587)
+EMAIL_HOST_USER = env("CSMS_EMAIL_USER")
+EMAIL_HOST_PASSWORD = env("CSMS_EMAIL_PASSWORD")
+EMAIL_USE_SSL = env_bool("CSMS_EMAIL_SSL", default=False)
+EMAIL_USE_TLS = not EMAIL_USE_SSL and env_bool("CSMS_EMAIL_STARTTLS", default=True)
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env("CSMS_EMAIL_FROM", "csms@localhost")
+_MAILER = "smtp" if EMAIL_HOST else "dummy" if PRODUCTION else "console"
+EMAIL_BACKEND = f"django.core.mail.backends.{_MAILER}.EmailBackend"
+# Where people reach the back office (links in mails) and stations reach their files: https://csms.example.com
+_LOCAL_URL = "" if PRODUCTION else f"http://127.0.0.1:{env_int('CSMS_WEB_PORT', 8000)}"
+PUBLIC_URL = env("CSMS_PUBLIC_URL") or _LOCAL_URL
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -20,6 +20,11 @@ SPECTACULAR: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "TransactionStatus": ["active", "stopped", "inferred"],
         "CommandStatus": ["queued", "sent", "accepted", "rejected", "failed", "timed_out", "cancelled"],
+        "ResetType": ["Hard", "Soft"],
+        "Severity": "metering.models.alert.Severity",
+        "AvailabilityType": ["Inoperative", "Operative"],
+        "BulkCommandStatus": "chargepoints.models.bulk.BulkCommand.State",
+        "IdTagType": "chargepoints.models.id_tag.IdTag.Type",
         "ConnectorStatus": "chargepoints.models.connector.ConnectorStatus",
         "IdTagStatus": ["Accepted", "Blocked"],
         "Registration": ["Accepted", "Pending", "Rejected"],

@@ -30,6 +30,18 @@ def tenant_name(request: HttpRequest) -> str:
     return access.tenant.name if access else "CSMS"
 
 
+def open_alerts(request: HttpRequest) -> str:
+    """How many alerts wait for someone; nothing where none does. Pages outside a tenant's scope show none."""
+    from metering.alerts.selectors import open_count
+    from tenants.context import current_scope
+
+    access = getattr(request, "access", None)
+    if access is None or current_scope() is None:
+        return ""
+    count = open_count(access.tenant.pk, most=1000)
+    return "999+" if count > 999 else str(count or "")
+
+
 PLATFORM = "csms.settings.unfold.is_platform"
 UNFOLD_SETTINGS: dict[str, Any] = {
     "SITE_TITLE": "CSMS",
@@ -52,18 +64,49 @@ UNFOLD_SETTINGS: dict[str, Any] = {
                     _item(_("Overview"), "dashboard", "index"),
                     _item(_("Charge points"), "ev_station", "chargepoints_chargepoint_changelist"),
                     _item(_("Sessions"), "bolt", "chargepoints_transaction_changelist"),
+                    _item(_("Alerts"), "notifications", "metering_alert_changelist")
+                    | {"badge": "csms.settings.unfold.open_alerts", "badge_variant": "danger"},
                     _item(_("Commands"), "send", "chargepoints_command_changelist"),
+                    _item(_("Commands to many"), "dynamic_feed", "chargepoints_bulkcommand_changelist"),
                     _item(_("Messages"), "forum", "message_log"),
+                    _item(_("Firmware"), "system_update_alt", "chargepoints_firmwarefile_changelist"),
+                    _item(_("Firmware rollouts"), "dynamic_feed", "chargepoints_firmwarerollout_changelist"),
+                    _item(_("Files of stations"), "upload_file", "chargepoints_stationupload_changelist"),
                     _item(_("Connections"), "cable", "chargepoints_stationconnection_changelist"),
                     _item(_("Refused sign-ins"), "block", "chargepoints_signinattempt_changelist"),
+                    _item(_("Security events"), "gpp_maybe", "chargepoints_securityevent_changelist"),
                     _item(_("Stops without a session"), "help", "chargepoints_unmatchedstop_changelist"),
+                    _item(_("Signed readings"), "verified", "metering_signedreading_changelist"),
+                    _item(_("Quarantined readings"), "report", "metering_quarantinedreading_changelist"),
                 ],
             },
-            {"title": _("Drivers"), "items": [_item(_("Id tags"), "badge", "chargepoints_idtag_changelist")]},
+            {
+                "title": _("Drivers"),
+                "items": [
+                    _item(_("Id tags"), "badge", "chargepoints_idtag_changelist"),
+                    _item(_("Reservations"), "event_available", "chargepoints_reservation_changelist"),
+                    _item(_("Limits of tags"), "speed", "metering_idtaglimit_changelist"),
+                ],
+            },
+            {
+                "title": _("Billing"),
+                "items": [
+                    _item(_("Tariffs"), "sell", "metering_tariff_changelist"),
+                    _item(_("Where tariffs apply"), "label", "metering_tariffassignment_changelist"),
+                    _item(_("Charge detail records"), "receipt_long", "metering_chargedetailrecord_changelist"),
+                ],
+            },
             {
                 "title": _("Settings"),
                 "items": [
+                    _item(_("Thresholds"), "rule", "metering_threshold_changelist"),
+                    _item(_("Alert recipients"), "mail", "metering_alertrecipient_changelist"),
                     _item(_("Sites"), "location_on", "chargepoints_site_changelist"),
+                    _item(_("Who decides about tags"), "how_to_reg", "chargepoints_authorizationwebhook_changelist"),
+                    _item(_("Configuration keys"), "tune", "tenant_configuration"),
+                    _item(_("Certificate authorities"), "shield_lock", "chargepoints_certificateauthority_changelist"),
+                    _item(_("Station certificates"), "workspace_premium", "chargepoints_stationcertificate_changelist"),
+                    _item(_("Metering"), "electric_meter", "metering_meteringsettings_changelist"),
                     _item(_("People"), "group", "tenants_membership_changelist"),
                     _item(_("API keys"), "key", "tenants_apikey_changelist"),
                     _item(_("Audit trail"), "history", "tenants_auditentry_changelist"),
@@ -76,6 +119,7 @@ UNFOLD_SETTINGS: dict[str, Any] = {
                     _item(_("Tenants"), "apartment", "tenants_tenant_changelist", PLATFORM),
                     _item(_("Users"), "person", "tenants_user_changelist", PLATFORM),
                     _item(_("Gateways"), "router", "chargepoints_gateway_changelist", PLATFORM),
+                    _item(_("System alerts"), "emergency_home", "tenants_systemalert_changelist", PLATFORM),
                 ],
             },
         ],

@@ -2,10 +2,11 @@
 
 from metering.models.aggregate import AggregationState, Bucket, BucketStatistics, DirtyRange, EnergySource, Period
 from metering.models.alert import Alert, AlertRecipient, Severity, Threshold
+from metering.models.analytics import SessionAnalytics
 from metering.models.limits import IdTagLimit, RemoteStartLimit, SessionLimit
 from metering.models.sample import QuarantinedReading, Sample, Series, SignedReading
 from metering.models.settings import MeteringSettings
-from metering.models.tariff import ChargeDetailRecord, SessionTariff, Tariff, TariffAssignment
+from metering.models.tariff import ChargeDetailRecord, RecordDue, SessionTariff, Tariff, TariffAssignment
 
 __all__ = [
     "AggregationState",
@@ -20,9 +21,11 @@ __all__ = [
     "MeteringSettings",
     "Period",
     "QuarantinedReading",
+    "RecordDue",
     "RemoteStartLimit",
     "Sample",
     "Series",
+    "SessionAnalytics",
     "SessionLimit",
     "SessionTariff",
     "Severity",

@@ -9,6 +9,7 @@ from unfold.decorators import display
 
 from tenants.admin.base import PlatformAdmin
 from tenants.models import Tenant
+from tenants.services.tenants import furnish
 
 
 @admin.register(Tenant)
@@ -18,7 +19,8 @@ class TenantAdmin(PlatformAdmin):
     list_display = ["name", "slug", "shown_status", "timezone", "currency", "unknown_charge_points", "created_at"]
     search_fields = ["name", "slug"]
     list_filter = ["status"]
-    readonly_fields = ["created_at"]
+    # Wishes are set on their own page, which knows the keys and tells the stations.
+    readonly_fields = ["created_at", "desired_configuration"]
     fieldsets = [
         (None, {"fields": ["name", "slug", "status", "timezone", "currency", "created_at"]}),
         (
@@ -33,6 +35,11 @@ class TenantAdmin(PlatformAdmin):
         (_("Integration"), {"fields": ["api_rate_limit", "queue_enabled", "mqtt_topic_prefix"]}),
         (_("Message log"), {"fields": ["message_log_enabled", "message_log_days"]}),
     ]
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            furnish(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,9 +1,24 @@
 """Creating tenants and people."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tenants.context import system_transaction
 from tenants.models import Membership, Tenant, User
+
+_when_created: list[Callable[[Tenant], None]] = []
+
+
+def on_tenant_created(act: Callable[[Tenant], None]) -> None:
+    """Higher apps register what a new tenant starts with: `act(tenant)`, in the transaction that makes it."""
+    if act not in _when_created:
+        _when_created.append(act)
+
+
+def furnish(tenant: Tenant) -> None:
+    """Give a tenant that was just made what it starts with. In the open system transaction."""
+    for act in _when_created:
+        act(tenant)
 
 
 def create_tenant(*, slug: str, name: str, **policies: Any) -> Tenant:
@@ -12,6 +27,7 @@ def create_tenant(*, slug: str, name: str, **policies: Any) -> Tenant:
     with system_transaction():
         tenant.full_clean()
         tenant.save()
+        furnish(tenant)
     return tenant
 
 

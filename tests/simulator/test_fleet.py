@@ -155,7 +155,7 @@ async def test_remote_start_and_stop_and_reset_are_obeyed(open_tenant: Tenant, g
         ("UnlockConnector", {"connectorId": 9}, "rejected"),
         ("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"}, "accepted"),
         ("TriggerMessage", {"requestedMessage": "StatusNotification"}, "accepted"),
-        ("TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}, "rejected"),
+        ("TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}, "accepted"),
         ("ClearCache", {}, "accepted"),
         ("DataTransfer", {"vendorId": "x"}, "rejected"),
         ("GetLocalListVersion", {}, "accepted"),

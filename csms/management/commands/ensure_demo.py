@@ -8,8 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from metering.models import Tariff, TariffAssignment
 from tenants.context import system_transaction
 from tenants.models import Membership, Role, Tenant, User
+from tenants.services.tenants import furnish
 
 SLUG = "demo"
 
@@ -26,7 +28,7 @@ class Command(BaseCommand):
         path: Path = options["credentials"]
         kept = _read(path)
         with system_transaction():
-            tenant, _ = Tenant.objects.get_or_create(
+            tenant, created = Tenant.objects.get_or_create(
                 slug=SLUG,
                 defaults={
                     "name": "Demo",
@@ -38,6 +40,9 @@ class Command(BaseCommand):
                     "desired_configuration": {"MeterValueSampleInterval": "10"},
                 },
             )
+            if created:
+                furnish(tenant)
+                _set_price(tenant)
             user = User.objects.filter(username=kept.get("username", "admin")).first()
             if user is None or "password" not in kept:
                 password = secrets.token_urlsafe(12)
@@ -47,6 +52,19 @@ class Command(BaseCommand):
                 kept |= {"username": user.username, "password": password}
             Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"role": Role.ADMIN})
         _write(path, kept | {"tenant": SLUG})
+
+
+def _set_price(tenant: Tenant) -> None:
+    """A price that the demonstration can show: 0.49 a kWh, and parking after four hours."""
+    elements = [
+        {"price_components": [{"type": "ENERGY", "price": 0.49, "vat": 19, "step_size": 1}]},
+        {
+            "price_components": [{"type": "PARKING_TIME", "price": 6, "vat": 19, "step_size": 60}],
+            "restrictions": {"min_duration": 4 * 3600},
+        },
+    ]
+    tariff = Tariff.objects.create(tenant=tenant, name="Demo", currency=tenant.currency, elements=elements)
+    TariffAssignment.objects.create(tenant=tenant, tariff=tariff)
 
 
 def _read(path: Path) -> dict[str, str]:
