@@ -100,7 +100,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
 if TESTING:
     # Hashing that is slow on purpose took half of the time of the tests.
-    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    PASSWORD_HASHERS = ["csms.local.hashing.QuickHasher"]
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["tenants.auth.PeopleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
