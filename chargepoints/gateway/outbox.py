@@ -174,7 +174,8 @@ class CommandOutbox:
                 error_description=error_description,
             )
         finally:
-            await self._send_next()
+            # By what waits now: something more urgent may have been asked for since.
+            self.look_for_commands()
 
     async def _note_late(self, frame: CallResult | CallError) -> None:
         """An answer after the time-out is kept beside the command."""

@@ -155,7 +155,7 @@ def test_a_body_that_is_not_json_in_utf_8_is_415(api: APIClient, content_type: s
     assert answer.status_code == 415
 
 
-def test_the_field_of_text_that_cannot_be_stored_is_named_wherever_it_is(api: APIClient) -> None:
+def test_the_field_of_text_that_cannot_be_stored_is_named_wherever_it_is(api: APIClient, station: ChargePoint) -> None:
     body = '{"idTag": "A", "chargingProfile": {"schedule": [{"unit": "\\u0000"}]}}'
     answer = api.generic("POST", f"{BASE}/chargepoints/CP1/remote-start", body, "application/json")
     assert [error["field"] for error in answer.json()["errors"]] == ["chargingProfile.schedule.unit"]

@@ -221,9 +221,11 @@ async def test_a_merge_whose_answer_was_lost_does_not_count_twice(
 async def test_readings_that_were_spilled_before_t_are_waited_for(
     station: ChargePoint, clock: Clock, gateways: list[Gateway], redis_clean: Any
 ) -> None:
-    await gateways[0].store.insert([power(station, 1, NOW)])
+    # Redis stamps what is spilled with the real time.
+    clock.at = datetime.now(UTC)
+    await gateways[0].store.insert([power(station, 1, clock.at)])
     await sweep()
-    spilled = power(station, 2, NOW + SECOND)
+    spilled = power(station, 2, clock.at + SECOND)
     stream = SpillStream()
     await stream.add([spilled])
     await stream.close()

@@ -1,7 +1,7 @@
 """What lists, sessions and the overview read of readings."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -145,9 +145,11 @@ def test_energy_today_is_two_queries_however_many_sessions_run(station: ChargePo
 
 
 def test_power_now_is_that_of_running_sessions_that_still_report(station: ChargePoint) -> None:
+    # Not NOW: these tests may run long after they were loaded.
+    now = datetime.now(UTC)
     for number, (value, ago) in enumerate([("7000", 0.01), ("11000", 0.02), ("22000", 1.0)], start=1):
         session = begin(station, evse_number=number, ago=2)
-        write(message(station, reading(value, NOW - hours(ago), WATTS), transaction_id=session.pk))
+        write(message(station, reading(value, now - hours(ago), WATTS), transaction_id=session.pk))
         if number == 2:
             end(session, ago=0, meter=2000)
     with tenant_transaction(station.tenant_id):
