@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 import websockets
 
+from chargepoints.gateway import runtime
 from csms.asgi import application
 
 TIME = "2026-11-20T10:00:00Z"
@@ -103,6 +104,8 @@ async def connect_to(
 @pytest.fixture
 async def gateway(db: None, redis_clean: Any) -> AsyncIterator[str]:
     """Its address (ws://...). Shut down cleanly afterwards."""
+    # A socket that outlived an earlier test's server may have started one anew, on a loop that is closed by now.
+    runtime._runtime = runtime._starting = None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
