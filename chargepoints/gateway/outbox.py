@@ -61,6 +61,8 @@ class CommandOutbox:
             self._spawn(self._note_late(frame))
             return
         self._stop_timer()
+        # A look under way may have read the table before something more urgent came: it reads again.
+        self._look_again = True
         self._spawn(self._finish(call, frame))
 
     def note_message(self, action: str, payload: dict[str, Any]) -> None:
@@ -103,6 +105,8 @@ class CommandOutbox:
                     self._pending.offer(
                         OutgoingCall(str(row.pk), row.action, row.payload, float(row.timeout_s), row.priority)
                     )
+                if self._look_again and not self._closed:
+                    continue
                 await self._send_next()
                 if not self._look_again:
                     return

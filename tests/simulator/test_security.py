@@ -3,7 +3,14 @@
 import asyncio
 from typing import Any
 
-from chargepoints.models import ChargePoint, Command, InstalledCertificate, SecurityEvent, StationCertificate
+from chargepoints.models import (
+    ChargePoint,
+    Command,
+    InstalledCertificate,
+    SecurityEvent,
+    StationCertificate,
+    StationConnection,
+)
 from chargepoints.services.certificates import ask_for_request
 from chargepoints.services.password_rotation import rotate_password
 from chargepoints.services.root_certificates import ask_installed, delete_root, hash_data_of, install_root
@@ -69,9 +76,13 @@ async def test_it_takes_a_new_password_and_comes_back_with_it(open_tenant: Tenan
     assert done.reply == {"status": "Accepted"}
     await eventually(lambda: stored(open_tenant, lambda: ChargePoint.objects.get().password_hash), 20)
     assert station.security.password is not None
+    before = await eventually(lambda: stored(open_tenant, StationConnection.objects.live().first))
     raised = await answered(open_tenant, lambda row: raise_profile(charge_point=row, profile=1, confirmed=False, **WHO))
     assert raised.reply == {"status": "Accepted"}
     await eventually(lambda: stored(open_tenant, lambda: ChargePoint.objects.get().security_profile == 1), 20)
+    standing = StationConnection.objects.live().exclude(connection_id=before.connection_id)
+    # The profile is proven while it signs in, a moment before its new socket stands.
+    await eventually(lambda: stored(open_tenant, standing.exists), 20)
     refused = await answered(open_tenant, lambda row: raise_profile(charge_point=row, profile=2, confirmed=True, **WHO))
     assert refused.reply == {"status": "Rejected"}
     await end(tasks)
