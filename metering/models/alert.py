@@ -71,6 +71,9 @@ class Alert(TenantOwned):
         SILENT = "no_readings", _("No readings in a session")
         SECURITY = "security", _("Security")
         FIRMWARE = "firmware", _("Firmware update failed")
+        # Raised by smart charging, which sits above.
+        OVER_LIMIT = "over_limit", _("Takes more than its limit")
+        SCHEDULE = "schedule_differs", _("Charging schedule differs")
 
     class Status(models.TextChoices):
         OPEN = "open", _("Open")
