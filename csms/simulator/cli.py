@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from csms.simulator.fleet import Fleet
-from csms.simulator.station import Settings
+from csms.simulator.settings import Settings
 
 TAGS = [f"TAG-{number:04d}" for number in range(1, 41)]
 

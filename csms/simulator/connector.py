@@ -52,9 +52,7 @@ class Connector:
         if session is None:
             self.power_w = 0.0
             return
-        allowed = limit_w(
-            [*self.profiles, *station_profiles], datetime.now(UTC), session.started_at, self.outlet.phases
-        )
+        allowed = limit_w(self.profiles, datetime.now(UTC), session.started_at, self.outlet.phases, station_profiles)
         wanted = min(session.car.wanted_w(), self.outlet.max_w)
         target = wanted if allowed is None else min(wanted, allowed)
         # Ramps within a few seconds, and never stands quite still.

@@ -115,7 +115,7 @@ class Files:
         if kind is None:
             return False
         busy = kind in self._work and not self._work[kind].done()
-        self.station._spawn(self._send_status(kind, self.last[kind] if busy else "Idle", None, signed=False))
+        self.station.spawn(self._send_status(kind, self.last[kind] if busy else "Idle", None, signed=False))
         return True
 
     async def _tell(self, kind: str, status: str, request_id: int | None, *, signed: bool = False) -> None:
@@ -130,14 +130,14 @@ class Files:
             message = call.SignedFirmwareStatusNotification(status=status, request_id=request_id)
         elif kind == "firmware":
             message = call.FirmwareStatusNotification(status=status)
-        await self.station._call(message)
+        await self.station.call(message)
 
     def _begin(self, kind: str, work: Any) -> bool:
         earlier = self._work.get(kind)
         replaced = earlier is not None and not earlier.done()
         if earlier is not None and replaced:
             earlier.cancel()
-        self._work[kind] = self.station._spawn(work)
+        self._work[kind] = self.station.spawn(work)
         return replaced
 
     async def _pause(self) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from csms.simulator.car import Outlet
 from csms.simulator.journal import Journal
-from csms.simulator.station import Counters, Model, Settings, Station
+from csms.simulator.settings import Counters, Model, Settings
+from csms.simulator.station import Station
 
 MODELS = [
     Model("Voltaic", "Wall 11", [Outlet(11_000, 3)]),

@@ -1,5 +1,6 @@
 """Charging profiles as a station obeys them (OCPP 1.6 §3.13), plainly: the limit at one instant. Pure."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,19 +8,29 @@ VOLTAGE = 230.0
 Profile = dict[str, Any]
 
 
-def limit_w(profiles: list[Profile], now: datetime, started: datetime | None, phases: int) -> float | None:
-    """The watts that the profiles of a connector allow; None: no limit. Keys in snake_case, as `ocpp` gives them."""
+def limit_w(
+    profiles: list[Profile],
+    now: datetime,
+    started: datetime | None,
+    phases: int,
+    common: Sequence[Profile] = (),
+) -> float | None:
+    """The watts that a connector's own profiles and the `common` ones (connector 0) allow; None: no limit.
+
+    Keys in snake_case, as `ocpp` gives them. Its own default comes before a common one, whatever their levels.
+    """
     limits = []
-    maximum = _highest(profiles, "ChargePointMaxProfile", now, started, phases)
+    maximum = _highest([*profiles, *common], "ChargePointMaxProfile", now, started, phases)
     session = _highest(profiles, "TxProfile", now, started, phases) if started else None
-    if session is None:
-        session = _highest(profiles, "TxDefaultProfile", now, started, phases)
+    for held in (profiles, common):
+        if session is None:
+            session = _highest(held, "TxDefaultProfile", now, started, phases)
     limits = [value for value in (maximum, session) if value is not None]
     return min(limits) if limits else None
 
 
 def _highest(
-    profiles: list[Profile], purpose: str, now: datetime, started: datetime | None, phases: int
+    profiles: Sequence[Profile], purpose: str, now: datetime, started: datetime | None, phases: int
 ) -> float | None:
     """The highest stack level that says something now; a gap in it lets the next one through."""
     of_purpose = [profile for profile in profiles if profile["charging_profile_purpose"] == purpose]
@@ -75,7 +86,8 @@ def _begin(profile: Profile, schedule: dict[str, Any], now: datetime, started: d
     if profile["charging_profile_kind"] == "Relative":
         return started
     begin = _time(schedule["start_schedule"]) if schedule.get("start_schedule") else started
-    if begin is None or profile["charging_profile_kind"] == "Absolute":
+    # A recurring one doesn't hold before its first time either.
+    if begin is None or profile["charging_profile_kind"] == "Absolute" or now < begin:
         return begin
     period = timedelta(days=7 if profile.get("recurrency_kind") == "Weekly" else 1)
     return begin + (now - begin) // period * period

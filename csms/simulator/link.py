@@ -36,12 +36,12 @@ class Link(FileCalls, SecurityCalls, ChargePoint):
         self, id_tag: str, connector_id: int | None = None, charging_profile: dict[str, Any] | None = None
     ) -> Any:
         return call_result.RemoteStartTransaction(
-            status=self.station.remote_start(id_tag, connector_id, charging_profile)
+            status=self.station.sessions.remote_start(id_tag, connector_id, charging_profile)
         )
 
     @on(Action.remote_stop_transaction)
     def remote_stop(self, transaction_id: int) -> Any:
-        return call_result.RemoteStopTransaction(status=self.station.remote_stop(transaction_id))
+        return call_result.RemoteStopTransaction(status=self.station.sessions.remote_stop(transaction_id))
 
     @on(Action.reset)
     def reset(self, type: str) -> Any:
@@ -61,7 +61,7 @@ class Link(FileCalls, SecurityCalls, ChargePoint):
 
     @on(Action.trigger_message)
     def trigger(self, requested_message: str, connector_id: int | None = None) -> Any:
-        return call_result.TriggerMessage(status=self.station.trigger(requested_message, connector_id))
+        return call_result.TriggerMessage(status=self.station.answers.trigger(requested_message, connector_id))
 
     @on(Action.clear_cache)
     def clear_cache(self) -> Any:
@@ -75,16 +75,16 @@ class Link(FileCalls, SecurityCalls, ChargePoint):
     @on(Action.set_charging_profile)
     def set_profile(self, connector_id: int, cs_charging_profiles: dict[str, Any]) -> Any:
         return call_result.SetChargingProfile(
-            status=self.station.answers.set_profile(connector_id, cs_charging_profiles)
+            status=self.station.charging.set_profile(connector_id, cs_charging_profiles)
         )
 
     @on(Action.clear_charging_profile)
     def clear_profile(self, **criteria: Any) -> Any:
-        return call_result.ClearChargingProfile(status=self.station.answers.clear_profiles(criteria))
+        return call_result.ClearChargingProfile(status=self.station.charging.clear_profiles(criteria))
 
     @on(Action.get_composite_schedule)
     def composite_schedule(self, connector_id: int, duration: int, charging_rate_unit: str | None = None) -> Any:
-        schedule = self.station.answers.composite_schedule(connector_id, duration, charging_rate_unit)
+        schedule = self.station.charging.composite_schedule(connector_id, duration, charging_rate_unit)
         return call_result.GetCompositeSchedule(**schedule)
 
     @on(Action.get_local_list_version)
@@ -111,3 +111,7 @@ class Link(FileCalls, SecurityCalls, ChargePoint):
     @on(Action.cancel_reservation)
     def cancel_reservation(self, reservation_id: int) -> Any:
         return call_result.CancelReservation(status=self.station.reservations.cancel(reservation_id))
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._connection.close()

@@ -94,7 +94,7 @@ class Reservations:
         if comes < left and station.rng.random() < COMES:
             await asyncio.sleep(comes)
             if hold.id in self.held and hold.number:
-                await station.plug_in(station.connectors[hold.number - 1], hold.tag)
+                await station.sessions.plug_in(station.connectors[hold.number - 1], hold.tag)
                 return
         await asyncio.sleep(max(0.0, (hold.until - datetime.now(UTC)).total_seconds()))
         if self.held.get(hold.id) is hold:

@@ -77,7 +77,7 @@ class Security:
     async def booted(self) -> None:
         """Send what waits."""
         while self._events:
-            if await self.station._call(self._events[0]) is None:
+            if await self.station.call(self._events[0]) is None:
                 return
             self._events.pop(0)
 
@@ -102,9 +102,9 @@ class Security:
 
     def reconnect_if_needed(self) -> None:
         """After the answer is out: come back with what is new."""
-        if self._reconnect and self.station.link is not None:
+        if self._reconnect:
             self._reconnect = False
-            self.station._spawn(self.station.link._connection.close())
+            self.station.wire.hang_up()
 
     # --- the client certificate ---
 
@@ -117,7 +117,7 @@ class Security:
             names.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, owner))
         request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names))
         signed = request.sign(self._next_key, hashes.SHA256())
-        await self.station._call(call.SignCertificate(csr=signed.public_bytes(Encoding.PEM).decode()))
+        await self.station.call(call.SignCertificate(csr=signed.public_bytes(Encoding.PEM).decode()))
 
     def take_certificate(self, chain: str) -> str:
         """Accepted, if it is for the key that we made, and in its time."""
@@ -127,7 +127,7 @@ class Security:
             certificate = None
         if certificate is None or self._next_key is None or not _fits(certificate, self._next_key):
             self.note("InvalidChargePointCertificate")
-            self.station._spawn(self.booted())
+            self.station.spawn(self.booted())
             return "Rejected"
         self.certificate, self._chain = certificate, chain
         self._key, self._next_key = self._next_key, None
@@ -170,7 +170,7 @@ class SecurityCalls:
     @on(Action.extended_trigger_message)
     def extended_trigger(self, requested_message: str, connector_id: int | None = None) -> Any:
         own = requested_message == SIGN_CERTIFICATE
-        status = "Accepted" if own else self.station.trigger(requested_message, connector_id)
+        status = "Accepted" if own else self.station.answers.trigger(requested_message, connector_id)
         return call_result.ExtendedTriggerMessage(status=status)
 
     @after(Action.extended_trigger_message)

@@ -14,7 +14,8 @@ from csms.simulator.car import Car, Outlet, electrics
 from csms.simulator.configuration import Configuration
 from csms.simulator.fleet import Fleet
 from csms.simulator.limits import limit_w
-from csms.simulator.station import Settings, Station
+from csms.simulator.settings import Settings
+from csms.simulator.station import Station
 from metering.models import Sample
 from tenants.context import system_transaction
 from tenants.models import Tenant
@@ -56,7 +57,7 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 
 def force_session(station: Station) -> None:
     """A car plugs in at once."""
-    station._spawn(station._plug_in(station.connectors[0], "TAG-1"))
+    station.spawn(station.sessions.plug_in(station.connectors[0], "TAG-1"))
 
 
 async def test_what_was_acknowledged_is_in_the_database(open_tenant: Tenant, gateway: str, tmp_path: Path) -> None:
@@ -98,11 +99,9 @@ async def test_a_session_begun_offline_is_replayed_with_its_own_times(open_tenan
     station = fleet.stations[0]
     tasks = await play(fleet)
     await eventually(lambda: station.accepted)
-    station._offline_until = asyncio.get_running_loop().time() + 3
-    assert station.link is not None
-    await station.link._connection.close()
+    station.wire.stay_away(3)
     await eventually(lambda: station.link is None)
-    station._begin(station.connectors[0], "TAG-2")
+    station.sessions.begin(station.connectors[0], "TAG-2")
     session = station.connectors[0].session
     assert session is not None
     await asyncio.sleep(0)

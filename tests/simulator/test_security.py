@@ -16,8 +16,8 @@ from chargepoints.services.password_rotation import rotate_password
 from chargepoints.services.root_certificates import ask_installed, delete_root, hash_data_of, install_root
 from chargepoints.services.security_profiles import raise_profile
 from tenants.models import Tenant
+from tests.chargepoints.certificates.rows import make_authority
 from tests.chargepoints.pki import certificate_of, new_key, pem
-from tests.chargepoints.test_certificates import make_authority
 from tests.chargepoints.test_connection import stored
 from tests.conftest import eventually
 from tests.simulator.test_fleet import end, make_fleet, open_tenant, play
