@@ -11,10 +11,16 @@ class ChargePointsConfig(AppConfig):
         from django.conf import settings
 
         from chargepoints.protocol.registry import autodiscover, registry
+        from chargepoints.services import command_hooks
+        from chargepoints.services.local_list_adoption import adopt_list
         from chargepoints.services.outcomes import session_began, session_over
+        from chargepoints.services.reservation_adoption import adopt_cancellation, adopt_reservation
         from chargepoints.services.session_hooks import register_at_end, register_at_start
 
         autodiscover()
         register_at_start(session_began)
         register_at_end(session_over)
+        command_hooks.register_at_end("ReserveNow", adopt_reservation)
+        command_hooks.register_at_end("CancelReservation", adopt_cancellation)
+        command_hooks.register_at_end("SendLocalList", adopt_list)
         registry.check_replies = settings.TESTING or settings.DEBUG

@@ -8,7 +8,7 @@ import functools
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from chargepoints.gateway.message_log import LONGEST, mask
 from chargepoints.gateway.outbox import CommandOutbox
 from chargepoints.gateway.runtime import GatewayRuntime, get_gateway
 from chargepoints.metrics import BAD_FRAMES, HANDLER_SECONDS, MESSAGES, SIGN_INS_REFUSED
+from chargepoints.models import Command
 from chargepoints.models.message_log import LoggedMessage
 from chargepoints.protocol.answers import KEPT_SECONDS, REPEATABLE, digest
 from chargepoints.protocol.dispatcher import answer, run_after
@@ -329,6 +330,10 @@ class ChargePointConsumer(AsyncConsumer):
     def look_for_commands(self) -> None:
         """A command may wait for this station."""
         self.outbox.look_for_commands()
+
+    def take_commands(self, rows: Iterable[Command]) -> None:
+        """These wait for this station."""
+        self.outbox.take_commands(rows)
 
     async def close_superseded(self) -> None:
         """The station has come back over another socket."""

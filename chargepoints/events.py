@@ -222,3 +222,14 @@ class ReservationEnded(Event):
     connector_id: int
     state: str
     detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateExpiring(Event):
+    """It nears its end, told at several stages: of a station, or of the authority named (then of no station)."""
+
+    event_type: ClassVar[str] = "security.certificate_expiring"
+    authority: str
+    serial_number: str
+    ends_at: datetime
+    days_left: int

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
@@ -13,6 +12,7 @@ from chargepoints.services import (
     bulk_progress,
     bulk_wake,
     certificate_sweeps,
+    certificate_warnings,
     commands,
     configuration_push,
     connections,
@@ -21,8 +21,9 @@ from chargepoints.services import (
     local_list_sync,
     outcome_sweep,
     password_rotation,
-    reservations,
+    reservation_sweep,
     rollouts,
+    rotation_schedule,
     security_events,
     security_profiles,
     tag_changes,
@@ -31,40 +32,43 @@ from chargepoints.services import (
 from tenants.context import system_transaction
 from tenants.models import Tenant
 from tenants.partitions import drop_partitions_before, ensure_partitions
+from tenants.periodic import periodic_task
+from tenants.services.system_alerts import note_missing_partitions
 
 MESSAGE_TABLE = "chargepoints_message"
 DAYS_AHEAD = 7
 
 
-@shared_task(expires=30)
+@periodic_task(expires=30)
 def sweep_commands() -> int:
     """End commands that nobody waits for any more."""
     return commands.sweep_commands() + outcome_sweep.sweep_outcomes(timezone.now())
 
 
-@shared_task(expires=2)
+@periodic_task(expires=2)
 def advance_bulks() -> int:
     """Go on with the commands to many charge points."""
     return bulk_progress.advance_bulks()
 
 
-@shared_task(expires=bulk_wake.MARK_S)
+@periodic_task(expires=bulk_wake.MARK_S)
 def advance_bulk(tenant_id: int, bulk_id: str) -> int:
     """Go on with one of them, because commands of it have ended."""
     bulk_wake.take_wake(UUID(bulk_id))
     return bulk_progress.advance_bulk(tenant_id=tenant_id, bulk_id=UUID(bulk_id))
 
 
-@shared_task(expires=30)
+@periodic_task(expires=30)
 def sweep_dead_gateways() -> int:
     """Take stations of dead gateways offline."""
     return connections.sweep_dead_gateways()
 
 
-@shared_task
+@periodic_task()
 def keep_message_log() -> int:
     """Partitions a week ahead; days past keeping dropped; tenants that keep less deleted."""
     today = datetime.now(UTC).date()
+    note_missing_partitions(table=MESSAGE_TABLE, first=today, last=today + timedelta(days=DAYS_AHEAD - 1))
     ensure_partitions(MESSAGE_TABLE, today - timedelta(days=1), today + timedelta(days=DAYS_AHEAD))
     with system_transaction():
         # A tenant may keep more than the system does: the longest wish decides for the partitions.
@@ -79,7 +83,7 @@ def keep_message_log() -> int:
     return len(drop_partitions_before(MESSAGE_TABLE, today - timedelta(days=longest)))
 
 
-@shared_task(expires=600)
+@periodic_task(expires=600)
 def push_wishes(tenant_id: int) -> int:
     """Tell a tenant's connected stations what is wanted of them now: some, then the task again for the rest."""
     pushed = configuration_push.push_to_fleet(tenant_id)
@@ -88,32 +92,32 @@ def push_wishes(tenant_id: int) -> int:
     return pushed
 
 
-@shared_task(expires=110)
+@periodic_task(expires=110)
 def push_configurations() -> int:
     """Stations that came back without a boot, and what a lost task left."""
     return configuration_push.push_to_fleet()
 
 
-@shared_task(expires=30)
+@periodic_task(expires=30)
 def settle_transfers() -> int:
     """End uploads and firmware updates that were refused, lost, or never finished."""
     now = timezone.now()
     return upload_sweeps.settle_uploads(now) + firmware_updates.settle_updates(now)
 
 
-@shared_task(expires=30)
+@periodic_task(expires=30)
 def advance_rollouts() -> int:
     """Begin the next waves of firmware rollouts, stop those in which too many fail."""
     return rollouts.advance_rollouts(timezone.now())
 
 
-@shared_task(expires=3600)
+@periodic_task(expires=3600)
 def purge_station_files() -> int:
     """Delete what stations have sent past its keeping, and files that no row names."""
     return upload_sweeps.purge_uploads(timezone.now()) + firmware.purge_orphans()
 
 
-@shared_task(expires=50)
+@periodic_task(expires=50)
 def sweep_security() -> int:
     """Certificates still to be signed or delivered, changes of profile and password that came to nothing."""
     return (
@@ -123,13 +127,25 @@ def sweep_security() -> int:
     )
 
 
-@shared_task(expires=3600)
+@periodic_task(expires=3600)
 def renew_certificates() -> int:
     """Stations whose certificate nears its end are to ask for a new one."""
     return certificate_sweeps.renew_certificates()
 
 
-@shared_task(expires=600)
+@periodic_task(expires=3600)
+def warn_of_certificates() -> int:
+    """Certificates of stations and authorities that near their end."""
+    return certificate_warnings.warn_of_ends(timezone.now())
+
+
+@periodic_task(expires=280)
+def rotate_passwords() -> int:
+    """The next few passwords that are older than their tenant wants."""
+    return rotation_schedule.rotate_due_passwords(timezone.now())
+
+
+@periodic_task(expires=600)
 def clear_caches(tenant_id: int, after: int = 0) -> None:
     """Stations forget what they have cached of a tenant's tags: some, then the task again for the rest."""
     last = tag_changes.clear_caches(tenant_id, after)
@@ -137,7 +153,7 @@ def clear_caches(tenant_id: int, after: int = 0) -> None:
         clear_caches.delay(tenant_id, last)
 
 
-@shared_task(expires=600)
+@periodic_task(expires=600)
 def sync_local_lists(tenant_id: int, after: int = 0) -> None:
     """Bring a tenant's local lists in step with its tags: some, then the task again for the rest."""
     last = tag_changes.sync_lists(tenant_id, after)
@@ -145,26 +161,26 @@ def sync_local_lists(tenant_id: int, after: int = 0) -> None:
         sync_local_lists.delay(tenant_id, last)
 
 
-@shared_task(expires=30)
+@periodic_task(expires=30)
 def advance_local_lists() -> int:
     """Local lists that wait for their next part or another attempt."""
     return local_list_sync.go_on()
 
 
-@shared_task(expires=300)
+@periodic_task(expires=300)
 def compare_local_lists() -> None:
     """Tags expire by themselves, and a lost task must not leave a list behind."""
     for tenant_id in local_list_sync.tenants_with_lists():
         sync_local_lists.delay(tenant_id)
 
 
-@shared_task(expires=30)
+@periodic_task(expires=30)
 def sweep_reservations() -> int:
     """End reservations that have expired or that no station holds."""
-    return reservations.sweep_reservations(timezone.now())
+    return reservation_sweep.sweep_reservations(timezone.now())
 
 
-@shared_task(expires=3600)
+@periodic_task(expires=3600)
 def forget_security_events() -> int:
     """Security events past their keeping."""
     return security_events.forget_old_events(timezone.now())
@@ -178,6 +194,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-security": {"task": "chargepoints.tasks.sweep_security", "schedule": 60.0},
     "forget-security-events": {"task": "chargepoints.tasks.forget_security_events", "schedule": 3600.0},
     "renew-certificates": {"task": "chargepoints.tasks.renew_certificates", "schedule": 3600.0},
+    "warn-of-certificates": {"task": "chargepoints.tasks.warn_of_certificates", "schedule": 3600.0},
+    "rotate-passwords": {"task": "chargepoints.tasks.rotate_passwords", "schedule": 300.0},
     "settle-transfers": {"task": "chargepoints.tasks.settle_transfers", "schedule": 20.0},
     "advance-rollouts": {"task": "chargepoints.tasks.advance_rollouts", "schedule": 15.0},
     "advance-local-lists": {"task": "chargepoints.tasks.advance_local_lists", "schedule": 20.0},

@@ -21,7 +21,7 @@ from chargepoints.protocol.timestamps import format_timestamp
 from chargepoints.protocol.validation import schema
 from chargepoints.services.bulk import DEFAULT_CONCURRENCY, MOST_CONCURRENCY
 from chargepoints.services.commands import check_command
-from chargepoints.services.secret_payloads import refuse_reserved
+from chargepoints.services.hand_checks import check_by_hand
 from tenants.api.parsers import check_values
 
 Title = str | Promise
@@ -92,7 +92,7 @@ class PayloadForm(forms.Form):
         if not self.errors:
             self.payload = {name: _plain(value) for name, value in cleaned.items() if value not in (None, "")}
             try:
-                refuse_reserved(self.action, self.payload)
+                check_by_hand(self.action, self.payload)
                 check_command(self.version, self.action, self.payload)
             except OcppError as error:
                 self.add_faults(error)

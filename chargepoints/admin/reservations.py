@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from chargepoints.admin.pills import pill
 from chargepoints.models import Reservation
 from chargepoints.services.commands import StationOffline
-from chargepoints.services.reservations import ReservationRefused, cancel_reservation
+from chargepoints.services.reservation_checks import ReservationRefused
+from chargepoints.services.reservations import cancel_reservation
 from tenants.admin.base import TenantModelAdmin, has_role
 from tenants.models import Role
 

@@ -94,11 +94,10 @@ def security_page(request: HttpRequest, station: ChargePoint) -> HttpResponse:
 
 @register_view("charge_point", "security/password/", name="charge_point_rotate_password", role=Role.ADMIN)
 def rotate_view(request: HttpRequest, station: ChargePoint) -> HttpResponse:
-    if request.method == "POST":
-        return _do(request, station, lambda: rotate_password(charge_point=station, **_who(request)))
-    return _confirm(
+    return _ask_then_do(
         request,
         station,
+        lambda: rotate_password(charge_point=station, **_who(request)),
         title=_("Rotate the password of %(station)s") % {"station": station.identity},
         consequence=_("It is given a new random password; the present one works until it has come back with the new."),
         button=_("Rotate"),
@@ -107,11 +106,10 @@ def rotate_view(request: HttpRequest, station: ChargePoint) -> HttpResponse:
 
 @register_view("charge_point", "security/renew/", name="charge_point_renew_certificate", role=Role.OPERATOR)
 def renew_view(request: HttpRequest, station: ChargePoint) -> HttpResponse:
-    if request.method == "POST":
-        return _do(request, station, lambda: ask_for_request(charge_point=station, **_who(request)))
-    return _confirm(
+    return _ask_then_do(
         request,
         station,
+        lambda: ask_for_request(charge_point=station, **_who(request)),
         title=_("A new certificate for %(station)s") % {"station": station.identity},
         consequence=_("The station is to make a new key and ask for a certificate, which is signed and sent to it."),
         button=_("Ask the station"),
@@ -185,13 +183,10 @@ def delete_view(request: HttpRequest, station: ChargePoint) -> HttpResponse:
     if root is None:
         messages.error(request, _("The station doesn't have this certificate any more."))
         return HttpResponseRedirect(_page_of(station))
-    if request.method == "POST":
-        return _do(
-            request, station, lambda: delete_root(charge_point=station, hashes=hash_data_of(root), **_who(request))
-        )
-    return _confirm(
+    return _ask_then_do(
         request,
         station,
+        lambda: delete_root(charge_point=station, hashes=hash_data_of(root), **_who(request)),
         title=_("Delete a root certificate from %(station)s") % {"station": station.identity},
         consequence=_("The station no longer trusts %(type)s %(serial)s. Without any it can't find us over TLS.")
         % {"type": root.get_type_display(), "serial": root.serial_number},
@@ -205,6 +200,13 @@ def _ask_all(request: HttpRequest, station: ChargePoint) -> Command:
         for kind in InstalledCertificate.Type.values
     ]
     return commands[0]
+
+
+def _ask_then_do(
+    request: HttpRequest, station: ChargePoint, act: Callable[[], Command], **context: Any
+) -> HttpResponse:
+    """The page that asks once more; its button does it."""
+    return _do(request, station, act) if request.method == "POST" else _confirm(request, station, **context)
 
 
 def _do(request: HttpRequest, station: ChargePoint, act: Callable[[], Command]) -> HttpResponse:

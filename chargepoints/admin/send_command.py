@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.admin.command_forms import PayloadForm, SendOneForm, action_groups
+from chargepoints.admin.reserve import ReserveForm
 from chargepoints.admin.sections import register_view, tabs_of
 from chargepoints.models import ChargePoint
 from chargepoints.protocol.errors import OcppError
@@ -28,6 +29,8 @@ def send_page(request: HttpRequest, station: ChargePoint) -> HttpResponse:
         title = _("Send a command to %(station)s") % {"station": station.identity}
         return _page(request, station, "office/command_choose.html", groups=groups, title=title)
     bound = request.POST if request.method == "POST" else None
+    if action == "ReserveNow":
+        return _reserve(request, station, ReserveForm(bound, station=station))
     try:
         payload = PayloadForm(bound, version=version, action=action)
     except KeyError:
@@ -53,17 +56,20 @@ def send_page(request: HttpRequest, station: ChargePoint) -> HttpResponse:
         else:
             return HttpResponseRedirect(reverse("admin:chargepoints_command_change", args=[command.pk]))
     title = _("%(action)s to %(station)s") % {"action": action, "station": station.identity}
+    return _form_page(request, station, [payload, sending], title=title, button=_("Send"))
+
+
+def _reserve(request: HttpRequest, station: ChargePoint, form: ReserveForm) -> HttpResponse:
+    if form.is_bound and form.is_valid() and (command := form.send(request.user.get_username())):
+        return HttpResponseRedirect(reverse("admin:chargepoints_command_change", args=[command.pk]))
+    title = _("Reserve a connector of %(station)s") % {"station": station.identity}
+    return _form_page(request, station, [form], title=title, button=_("Reserve"))
+
+
+def _form_page(request: HttpRequest, station: ChargePoint, shown: list[Any], **context: Any) -> HttpResponse:
     back = reverse(f"admin:{PAGE}", args=[station.pk])
-    return _page(
-        request,
-        station,
-        "office/command_form.html",
-        forms=[payload, sending],
-        title=title,
-        back=back,
-        button=_("Send"),
-        online=getattr(station, "online", True),
-    )
+    online = getattr(station, "online", True)
+    return _page(request, station, "office/command_form.html", forms=shown, back=back, online=online, **context)
 
 
 def _page(request: HttpRequest, station: ChargePoint, template: str, **context: Any) -> HttpResponse:

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from chargepoints.admin.pills import pill
 from chargepoints.admin.sections import sections_of, tabs_of, urls_of
 from chargepoints.models import Transaction, UnmatchedStop
+from chargepoints.services.closing_sessions import AlreadyEnded, close_by_hand
 from chargepoints.services.commands import StationOffline, send_command
-from chargepoints.services.transactions import AlreadyEnded, close_by_hand
 from tenants.admin.base import ReadOnlyAdmin, has_role
 from tenants.models import Role
 

@@ -1,9 +1,7 @@
 """`/authorization-webhook`: the tenant's own system that decides about id tags."""
 
-import time
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,7 +11,8 @@ from rest_framework.response import Response
 
 from chargepoints.models import AuthorizationWebhook
 from chargepoints.services.authorization_settings import current_webhook, delete_webhook, set_webhook
-from chargepoints.services.authorization_webhook import AUTHORIZE, START, NoAnswer, Question, ask_once
+from chargepoints.services.authorization_trial import Tried, ask_now, trial_question
+from chargepoints.services.authorization_webhook import AUTHORIZE, START, Question
 from tenants.api.serializers import StrictSerializer
 from tenants.api.views import TenantViewSet
 from tenants.models import Role
@@ -121,25 +120,20 @@ class AuthorizationWebhookViewSet(TenantViewSet):
         asked = given.validated_data
         if not asked["idTag"].strip():
             raise ValidationError({"idTag": "Must not be empty."})
-        self._question = Question(
-            tenant_id=self.tenant.pk,
-            tenant=self.tenant.slug,
-            charge_point=asked["chargePointId"],
-            connector_id=asked.get("connectorId"),
+        self._question = trial_question(
+            row,
+            self.tenant,
             id_tag=asked["idTag"],
             purpose=asked["purpose"],
-            url=row.url,
-            sealed_secret=row.secret,
-            timeout_s=row.timeout_ms / 1000,
-            cache_seconds=0,
-            fallback=row.fallback,
+            charge_point=asked["chargePointId"],
+            connector_id=asked.get("connectorId"),
         )
         return Response(_NOT_ASKED)
 
     def after_commit(self, response: Any) -> Any:
         """The asking, with no transaction and no connection held."""
         if self._question is not None and response.status_code == 200:
-            response.data = ask_now(self._question)
+            response.data = _shown(ask_now(self._question))
         return response
 
 
@@ -153,26 +147,20 @@ _NOT_ASKED = {
 }
 
 
-def ask_now(question: Question) -> dict[str, Any]:
-    """What the system says, as TestAnswer shows it. Outside of any transaction."""
-    started = time.monotonic()
-    try:
-        answer = async_to_sync(ask_once)(question)
-    except NoAnswer as error:
-        return {**_NOT_ASKED, "detail": str(error), "durationMs": _since(started)}
+def _shown(tried: Tried) -> dict[str, Any]:
+    """As TestAnswer documents it."""
+    answer = tried.answer
+    if answer is None:
+        return {**_NOT_ASKED, "detail": tried.fault, "durationMs": tried.duration_ms}
     until = answer.expires_at
     return {
         "answered": True,
         "detail": "",
-        "durationMs": _since(started),
+        "durationMs": tried.duration_ms,
         "status": answer.status,
         "parentIdTag": answer.parent_token,
         "expiryDate": serializers.DateTimeField().to_representation(until) if until else None,
     }
-
-
-def _since(started: float) -> int:
-    return int((time.monotonic() - started) * 1000)
 
 
 def _row() -> AuthorizationWebhook:

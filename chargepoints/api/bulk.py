@@ -65,9 +65,9 @@ class StationChoice(StrictSerializer):
         return given
 
 
-class NewBulkCommand(StrictSerializer):
-    action = serializers.CharField(max_length=50)
-    payload = serializers.DictField(default=dict)
+class BulkOrder(StrictSerializer):
+    """What every order to many charge points takes."""
+
     chargePointIds = serializers.ListField(
         child=serializers.CharField(max_length=48), min_length=1, max_length=MOST_NAMED, required=False
     )
@@ -86,6 +86,11 @@ class NewBulkCommand(StrictSerializer):
         if ("chargePointIds" in given) == ("filter" in given):
             raise serializers.ValidationError({"chargePointIds": "Either chargePointIds or filter."})
         return given
+
+
+class NewBulkCommand(BulkOrder):
+    action = serializers.CharField(max_length=50)
+    payload = serializers.DictField(default=dict)
 
 
 class BulkSerializer(serializers.ModelSerializer[BulkCommand]):
@@ -165,7 +170,7 @@ class BulkCommandViewSet(TenantViewSet):
 
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(_shown(page or []))
+        return self.get_paginated_response(shown_bulks(page or []))
 
     @extend_schema(request=NewBulkCommand, responses={202: BulkSerializer})
     def create(self, request: Request) -> Response:
@@ -173,7 +178,7 @@ class BulkCommandViewSet(TenantViewSet):
         given = NewBulkCommand(data=request.data)
         given.is_valid(raise_exception=True)
         wanted = given.validated_data
-        stations = _named(wanted["chargePointIds"]) if "chargePointIds" in wanted else _matching(wanted["filter"])
+        stations = chosen_stations(wanted)
         order = Order(
             action=wanted["action"],
             payload=wanted["payload"],
@@ -186,11 +191,11 @@ class BulkCommandViewSet(TenantViewSet):
                 bulk = create_bulk(stations=stations, order=order, requested_by=self.caller.actor, origin="api")
         except NoTargets:
             raise ValidationError({"filter": "No charge point matches."}) from None
-        return Response(_shown([bulk])[0], status=status.HTTP_202_ACCEPTED)
+        return Response(shown_bulks([bulk])[0], status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(responses=BulkSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
-        return Response(_shown([self._bulk(pk)])[0])
+        return Response(shown_bulks([self._bulk(pk)])[0])
 
     @extend_schema(request=None, responses=BulkSerializer)
     @action(detail=True, methods=["post"])
@@ -198,7 +203,7 @@ class BulkCommandViewSet(TenantViewSet):
         """What waits is skipped, what is queued cancelled; what has been sent can't be taken back."""
         if not cancel_bulk(self._bulk(pk), self.caller.actor):
             raise Conflict("It has ended.")
-        return Response(_shown([self._bulk(pk)])[0])
+        return Response(shown_bulks([self._bulk(pk)])[0])
 
     @extend_schema(responses=ResultSerializer(many=True), parameters=[STATUS], filters=False)
     @action(detail=True, pagination_class=EnvelopePagination, filterset_class=None, filter_backends=[])
@@ -242,8 +247,14 @@ class BulkCommandViewSet(TenantViewSet):
         return with_status(targets, wanted)
 
 
-def _shown(bulks: Sequence[BulkCommand]) -> Any:
+def shown_bulks(bulks: Sequence[BulkCommand]) -> Any:
+    """As clients see them, with their counts."""
     return BulkSerializer(bulks, many=True, context={"counts": counts_of(bulks)}).data
+
+
+def chosen_stations(wanted: dict[str, Any]) -> QuerySet[ChargePoint]:
+    """By `chargePointIds` or `filter`."""
+    return _named(wanted["chargePointIds"]) if "chargePointIds" in wanted else _matching(wanted["filter"])
 
 
 def _named(identities: list[str]) -> QuerySet[ChargePoint]:

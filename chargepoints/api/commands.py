@@ -1,9 +1,12 @@
 """`/commands`, and the commands below a charge point: 202 with the command, or its end with `?wait=`."""
 
+from typing import Any
+
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +18,7 @@ from chargepoints.api.sending import SendingViewSet, command_schema
 from chargepoints.models import ChargePoint, Command, CommandState, Transaction
 from chargepoints.services.commands import cancel_command
 from chargepoints.services.remote_limits import LimitValues, keep_limits
+from chargepoints.services.remote_profiles import check_start_profile, keep_start_profile
 from tenants.api.exceptions import Conflict
 from tenants.api.pagination import TimePagination
 from tenants.api.views import TenantViewSet
@@ -79,8 +83,12 @@ class StationCommandViewSet(SendingViewSet):
     def remote_start(self, request: Request, charge_point_id: str) -> Response:
         """RemoteStartTransaction (OCPP 1.6 §5.11)."""
         payload, options = self._read(requests.RemoteStart, request)
-        limits = payload.pop("limits", None)
+        limits, profile = payload.pop("limits", None), payload.get("chargingProfile")
+        if profile is not None:
+            self._check_profile(payload.get("connectorId", 0), profile)
         command = self._command("RemoteStartTransaction", payload, **options)
+        if profile is not None:
+            keep_start_profile(command)
         if limits is not None:
             keep_limits(command, LimitValues(**limits))
         return self._accepted(command)
@@ -159,6 +167,14 @@ class StationCommandViewSet(SendingViewSet):
         """Any action of the charge point's OCPP version that a central system sends, checked against its schema."""
         given, options = self._read(requests.AnyCall, request)
         return self._send(given["action"], given["payload"], prefix="payload", **options)
+
+    def _check_profile(self, connector_id: int, profile: dict[str, Any]) -> None:
+        """Every reason with its name, beside its field."""
+        errors: dict[str, list[ErrorDetail]] = {}
+        for field, reason, sentence in check_start_profile(self.get_object(), connector_id, profile):
+            errors.setdefault(field, []).append(ErrorDetail(sentence, reason))
+        if errors:
+            raise ValidationError(errors)
 
     def _running_session(self, wanted: dict[str, int]) -> Transaction:
         station: ChargePoint = self.get_object()

@@ -20,7 +20,8 @@ from rest_framework.response import Response
 
 from chargepoints.api.charge_points import StationViewSet
 from chargepoints.api.commands import WAIT, CommandSerializer
-from chargepoints.api.station_files import FileCommandViewSet, Retries, check_ahead, check_location_field, refusals
+from chargepoints.api.sending import SendingViewSet
+from chargepoints.api.station_files import Retries, check_ahead, check_location_field, refusals
 from chargepoints.files.addresses import shown_location
 from chargepoints.files.storage import CHUNK
 from chargepoints.models import FirmwareFile, FirmwareUpdate
@@ -216,10 +217,8 @@ class SignedUpdateFirmware(UpdateFirmware):
         return given
 
 
-class FirmwareCommandViewSet(FileCommandViewSet):
+class FirmwareCommandViewSet(SendingViewSet):
     """Telling a charge point to update itself."""
-
-    extra_parameters = {"update_firmware": {"wait"}, "signed_update_firmware": {"wait"}}
 
     @extend_schema(request=UpdateFirmware, responses={202: CommandSerializer}, parameters=[WAIT])
     @action(detail=True, methods=["post"], url_path="update-firmware")
@@ -251,7 +250,7 @@ class FirmwareCommandViewSet(FileCommandViewSet):
                 origin="api",
             )
         assert update.command is not None  # noqa: S101 (just sent)
-        return self.accepted(update.command)
+        return self._accepted(update.command)
 
 
 class UpdatePagination(TimePagination):

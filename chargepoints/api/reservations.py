@@ -19,13 +19,8 @@ from chargepoints.api.command_rows import WAIT, CommandSerializer
 from chargepoints.api.sending import SendingViewSet
 from chargepoints.api.sending import refusals as sending_refusals
 from chargepoints.models import Reservation
-from chargepoints.services.reservations import (
-    InvalidExpiry,
-    ReservationRefused,
-    cancel_reservation,
-    check_expiry,
-    reserve_now,
-)
+from chargepoints.services.reservation_checks import InvalidExpiry, ReservationRefused, check_expiry
+from chargepoints.services.reservations import cancel_reservation, reserve_now
 from tenants.api.exceptions import Conflict
 from tenants.api.pagination import TimePagination
 from tenants.api.serializers import StrictSerializer

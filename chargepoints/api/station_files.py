@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import get_object_or_404
@@ -18,20 +18,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chargepoints.api.charge_points import StationViewSet
-from chargepoints.api.commands import LONGEST_WAIT_S, WAIT, CommandSerializer
-from chargepoints.api.waiting import wait_for_commands
+from chargepoints.api.command_rows import WAIT, CommandSerializer
+from chargepoints.api.sending import SendingViewSet
+from chargepoints.api.sending import refusals as sending_refusals
 from chargepoints.files.addresses import InvalidLocation, NoPublicUrl, check_location, shown_location
 from chargepoints.files.responses import file_response
 from chargepoints.files.storage import path_of
-from chargepoints.models import Command, StationUpload
-from chargepoints.protocol.errors import OcppError
-from chargepoints.services.commands import StationOffline
+from chargepoints.models import StationUpload
 from chargepoints.services.uploads import LOG_TYPES, Wanted, request_diagnostics, request_log
-from tenants.api.exceptions import Conflict
 from tenants.api.pagination import TimePagination
 from tenants.api.renderers import EnvelopeRenderer, ProblemRenderer
 from tenants.api.serializers import StrictSerializer
-from tenants.context import tenant_transaction
 from tenants.models import Role
 
 KINDS = {text: kind for kind, text in LOG_TYPES.items()}
@@ -143,55 +140,18 @@ class UploadSerializer(serializers.ModelSerializer[StationUpload]):
         return shown_location(row.location)
 
 
-class FileCommandViewSet(StationViewSet):
-    """Commands about files: 202 with the command, or its end with `?wait=`. 409 while the charge point is offline."""
-
-    scope = "commands"
-    serializer_class = CommandSerializer
-    pagination_class = None
-    filter_backends: Any = ()
-    _wait_s = 0.0
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        raw = request.query_params.get("wait", "0")
-        if not (raw.isascii() and raw.isdigit() and int(raw[:6]) <= LONGEST_WAIT_S):
-            raise ValidationError({"wait": f"A whole number of seconds, at most {LONGEST_WAIT_S}."})
-        self._wait_s = float(raw)
-
-    def after_commit(self, response: Any) -> Any:
-        """The station answers while no transaction is open here."""
-        if getattr(response, "replayed", False) or not self._wait_s:
-            return response
-        command_id = response.data["commandId"]
-        wait_for_commands(self.tenant.pk, [command_id], self._wait_s)
-        with tenant_transaction(self.tenant.pk):
-            ended = Command.objects.select_related("charge_point").get(pk=command_id)
-            response.data = CommandSerializer(ended).data
-        return response
-
-    def accepted(self, command: Command) -> Response:
-        return Response(CommandSerializer(command).data, status=status.HTTP_202_ACCEPTED)
-
-
 @contextmanager
 def refusals() -> Iterator[None]:
     """What services refuse, as failures of the request."""
     try:
-        yield
-    except StationOffline:
-        raise Conflict("The charge point is offline.") from None
+        with sending_refusals():
+            yield
     except NoPublicUrl as error:
         raise ValidationError({"location": str(error)}) from None
-    except OcppError as error:
-        faults = {fault["path"] or "payload": fault["fault"] for fault in error.details.get("errors", [])}
-        raise ValidationError(faults or {"payload": error.description}) from None
 
 
-class UploadCommandViewSet(FileCommandViewSet):
+class UploadCommandViewSet(SendingViewSet):
     """Asking for files."""
-
-    extra_parameters = {"get_diagnostics": {"wait"}, "get_log": {"wait"}}
 
     @extend_schema(request=GetDiagnostics, responses={202: CommandSerializer}, parameters=[WAIT])
     @action(detail=True, methods=["post"], url_path="get-diagnostics")
@@ -206,7 +166,7 @@ class UploadCommandViewSet(FileCommandViewSet):
                 requested_by=self.caller.actor,
                 origin="api",
             )
-        return self.accepted(command)
+        return self._accepted(command)
 
     @extend_schema(request=GetLog, responses={202: CommandSerializer}, parameters=[WAIT])
     @action(detail=True, methods=["post"], url_path="get-log")
@@ -224,7 +184,7 @@ class UploadCommandViewSet(FileCommandViewSet):
                 requested_by=self.caller.actor,
                 origin="api",
             )
-        return self.accepted(command)
+        return self._accepted(command)
 
 
 class UploadPagination(TimePagination):

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chargepoints.models import Transaction
-from chargepoints.services.transactions import AlreadyEnded, close_by_hand
+from chargepoints.services.closing_sessions import AlreadyEnded, close_by_hand
 from tenants.api.exceptions import Conflict
 from tenants.api.pagination import TimePagination
 from tenants.api.parameters import utc

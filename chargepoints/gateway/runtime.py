@@ -23,8 +23,9 @@ from chargepoints.gateway.message_log import MessageLogWriter
 from chargepoints.gateway.shared_answers import SharedAnswers
 from chargepoints.gateway.threads import DatabaseThreads
 from chargepoints.metrics import SOCKETS
+from chargepoints.models import Command
 from chargepoints.protocol.answers import RecentAnswers
-from chargepoints.services.commands import stations_with_queue
+from chargepoints.services.commands import queued_by_station, stations_with_queue
 from chargepoints.services.connections import (
     Claim,
     end_gateway,
@@ -50,6 +51,8 @@ class StationSocket(Protocol):
 
     def look_for_commands(self) -> None: ...
 
+    def take_commands(self, rows: Iterable[Command]) -> None: ...
+
 
 class GatewayRuntime:
     """One per process that serves charge points."""
@@ -67,6 +70,7 @@ class GatewayRuntime:
         self._by_charge_point: dict[int, uuid.UUID] = {}
         self._touched: dict[uuid.UUID, datetime] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._deliveries: set[asyncio.Task[None]] = set()
         self._channel = ""
         self._beats = 0
 
@@ -93,9 +97,9 @@ class GatewayRuntime:
     async def stop(self) -> None:
         """After the sockets have closed: write out, say good-bye."""
         set_local_delivery(None)
-        for task in self._tasks:
+        for task in (*self._tasks, *self._deliveries):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._deliveries, return_exceptions=True)
         await self.message_log.close()
         await self.shared_answers.close()
         try:
@@ -149,6 +153,24 @@ class GatewayRuntime:
         if connection_id is not None:
             self._sockets[connection_id].look_for_commands()
 
+    async def _deliver_many(self, ids: object) -> None:
+        """Commands wait for many of our stations: read once for each tenant, not by each socket."""
+        by_tenant: dict[int, dict[int, StationSocket]] = {}
+        for charge_point_id in ids if isinstance(ids, list) else ():
+            connection_id = self._by_charge_point.get(charge_point_id)
+            if connection_id is not None:
+                socket = self._sockets[connection_id]
+                by_tenant.setdefault(socket.claim.tenant_id, {})[charge_point_id] = socket
+        for tenant_id, sockets_held in by_tenant.items():
+            try:
+                waiting = await self.threads.run(queued_by_station, tenant_id, list(sockets_held))
+            except Exception as error:
+                # The next beat finds them.
+                log.warning("commands for many not read", error=str(error)[:200])
+                continue
+            for charge_point_id, socket in sockets_held.items():
+                socket.take_commands(waiting[charge_point_id])
+
     async def _new_channel(self) -> str:
         layer = get_channel_layer()
         assert layer is not None  # noqa: S101 (checked by the caller)
@@ -179,6 +201,11 @@ class GatewayRuntime:
     async def _heard(self, message: dict[str, object]) -> None:
         if message.get("type") == "command":
             self._deliver(int(str(message["charge_point_id"])))
+        elif message.get("type") == "commands":
+            # The ear must not wait for the database.
+            task = asyncio.create_task(self._deliver_many(message["charge_point_ids"]), name="commands for many")
+            self._deliveries.add(task)
+            task.add_done_callback(self._deliveries.discard)
         elif message.get("type") == "close":
             socket = self._sockets.get(uuid.UUID(str(message["connection_id"])))
             if socket is not None:

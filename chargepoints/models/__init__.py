@@ -11,7 +11,13 @@ from chargepoints.models.firmware import FirmwareFile, FirmwareRollout, Firmware
 from chargepoints.models.id_tag import IdTag
 from chargepoints.models.message_log import LoggedMessage
 from chargepoints.models.reservation import Reservation
-from chargepoints.models.security import CertificateAuthority, InstalledCertificate, SecurityEvent, StationCertificate
+from chargepoints.models.security import (
+    CertificateAuthority,
+    InstalledCertificate,
+    SecurityEvent,
+    SecuritySettings,
+    StationCertificate,
+)
 from chargepoints.models.sign_in_attempt import SignInAttempt
 from chargepoints.models.site import Site
 from chargepoints.models.transaction import Transaction, UnmatchedStop
@@ -42,6 +48,7 @@ __all__ = [
     "Reservation",
     "SecurityEvent",
     "SecurityProfile",
+    "SecuritySettings",
     "SignInAttempt",
     "Site",
     "StationCertificate",

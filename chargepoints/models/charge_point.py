@@ -41,6 +41,8 @@ class ChargePoint(TenantOwned):
     registration = models.CharField(max_length=8, choices=Registration.choices, default=Registration.ACCEPTED)
     security_profile = models.PositiveSmallIntegerField(choices=SecurityProfile.choices, default=SecurityProfile.BASIC)
     password_hash = models.CharField(max_length=64, blank=True, editable=False)
+    # None: when the row was made.
+    password_set_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Both passwords hold while a rotation is under way: until the station has come back with the new one.
     next_password_hash = models.CharField(max_length=64, blank=True, editable=False)
     # Sealed: it is sent again, the same, where the answer got lost.

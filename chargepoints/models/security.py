@@ -1,5 +1,6 @@
 """Certificates and security events (Security Whitepaper edition 3)."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +21,8 @@ class CertificateAuthority(TenantOwned):
         default=False, help_text=_("Made elsewhere: certificates that it signed elsewhere are taken too.")
     )
     validity_days = models.PositiveSmallIntegerField(default=365, help_text=_("Of the certificates that it signs."))
+    # Days before its end, at the last warning.
+    warned_days = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -66,6 +69,8 @@ class StationCertificate(TenantOwned):
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.CharField(max_length=150, blank=True)
+    # Days before its end, at the last warning.
+    warned_days = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["-created_at"]
@@ -133,3 +138,21 @@ class SecurityEvent(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.type} at {self.charge_point}"
+
+
+class SecuritySettings(TenantOwned):
+    """What a tenant may set about its stations' security. One row for each that has changed something."""
+
+    password_rotation_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text=_("Days after which a station's password is rotated; empty: never by itself."),
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "security settings"
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="security_settings_once")]
+
+    def __str__(self) -> str:
+        return f"{_('Security settings')}: {self.tenant}"

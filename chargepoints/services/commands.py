@@ -3,6 +3,7 @@
 States only change by compare-and-set, so a command is sent at most once and ends exactly once.
 """
 
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,9 +24,11 @@ from chargepoints.protocol.actions import actions_to_station
 from chargepoints.protocol.errors import Code, violation
 from chargepoints.protocol.validation import validate_call
 from chargepoints.services.bulk_wake import wake_bulk
+from chargepoints.services.command_hooks import command_ended
+from chargepoints.services.hand_checks import check_by_hand, check_for_stations
 from chargepoints.services.outcomes import answer_written
 from chargepoints.services.priorities import priority_of
-from chargepoints.services.secret_payloads import refuse_reserved, reveal
+from chargepoints.services.secret_payloads import reveal
 from chargepoints.services.shown_payloads import shown_payload
 from tenants.context import on_commit, system_transaction, tenant_transaction
 from tenants.events import publish
@@ -37,6 +40,8 @@ log = structlog.get_logger(__name__)
 PATIENCE = timedelta(seconds=60)
 # Past its own time-out by this much, nobody is watching a sent command any more.
 GRACE = timedelta(seconds=10)
+# A frame of 64 KiB without its head; many stations take no larger ones.
+LARGEST_PAYLOAD = 65_000
 GOOD_STATUSES = {None, "Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked"}
 
 
@@ -57,12 +62,14 @@ def send_command(
 ) -> Command:
     """Queue a call to the station. Raises OcppError for a payload that breaks the schema, StationOffline.
 
-    `vetted`: from the service that a reserved key belongs to (`secret_payloads`).
+    `vetted`: from the service that the action or a reserved key belongs to (`hand_checks`).
     """
     if not vetted:
-        refuse_reserved(action, payload)
+        check_by_hand(action, payload)
     check_command(charge_point.ocpp_version, action, payload)
     with tenant_transaction(charge_point.tenant_id):
+        if not vetted:
+            check_for_stations(action, payload, ChargePoint.objects.filter(pk=charge_point.pk))
         connection = (
             StationConnection.objects.live().select_related("gateway").filter(charge_point=charge_point).first()
         )
@@ -103,10 +110,12 @@ def check_command(version: str, action: str, payload: dict[str, Any]) -> None:
         raise violation(Code.NOT_SUPPORTED, "action", f"Not an action that OCPP {version} charge points are sent.")
     validate_call(version, action, payload, lenient=False)
     try:
-        orjson.dumps(payload)
+        size = len(orjson.dumps(payload))
     except orjson.JSONEncodeError as error:
         # The schemas bound no number; what the gateway can't write must not get there.
         raise violation(Code.PROPERTY, "", f"Can't be sent: {error}") from None
+    if size > LARGEST_PAYLOAD:
+        raise violation(Code.PROPERTY, "", f"Can't be sent: {size:,} bytes, and a frame holds {LARGEST_PAYLOAD:,}.")
 
 
 def _tell_gateway(channel: str, charge_point_id: int) -> None:
@@ -120,13 +129,41 @@ def _tell_gateway(channel: str, charge_point_id: int) -> None:
         log.warning("gateway not told", channel=channel, error=str(error))
 
 
+def tell_gateways(waiting: Iterable[tuple[str, int]]) -> None:
+    """For many stations at once, (channel, charge point id) each: one message to each gateway. Best effort as well."""
+    by_channel: dict[str, list[int]] = {}
+    for channel, charge_point_id in waiting:
+        if not deliver_locally(charge_point_id):
+            by_channel.setdefault(channel, []).append(charge_point_id)
+    layer = get_channel_layer()
+    if not by_channel or layer is None:
+        return
+
+    async def tell() -> None:
+        for channel, ids in by_channel.items():
+            await layer.send(channel, {"type": "commands", "charge_point_ids": ids})
+
+    try:
+        async_to_sync(tell)()
+    except Exception as error:
+        log.warning("gateways not told", error=str(error)[:200])
+
+
 def queued_commands(tenant_id: int, charge_point_id: int) -> list[Command]:
     """What waits for a station, in the order in which it is to be sent."""
+    return queued_by_station(tenant_id, [charge_point_id])[charge_point_id]
+
+
+def queued_by_station(tenant_id: int, charge_point_ids: Collection[int]) -> dict[int, list[Command]]:
+    """The same for many stations of a tenant, in one query."""
+    waiting: dict[int, list[Command]] = {pk: [] for pk in charge_point_ids}
     with tenant_transaction(tenant_id):
-        now = timezone.now()
-        waiting = Command.objects.filter(charge_point_id=charge_point_id, state=CommandState.QUEUED)
-        rows = waiting.filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by("priority", "created_at")
-        return [row for row in rows if reveal(row)]
+        queued = Command.objects.filter(charge_point__in=list(waiting), state=CommandState.QUEUED)
+        rows = queued.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now())).order_by("priority", "created_at")
+        for row in rows:
+            if reveal(row):
+                waiting[row.charge_point_id].append(row)
+    return waiting
 
 
 def stations_with_queue(gateway_id: UUID) -> list[int]:
@@ -168,12 +205,11 @@ def finish_command(
         )
         if not finished:
             if reply is not None:
-                Command.objects.filter(id=command_id, late_reply__isnull=True).exclude(state__in=OPEN_STATES).update(
-                    late_reply=reply
-                )
+                _keep_late_reply(command_id, reply)
             return False
         command = Command.objects.select_related("charge_point", "bulk_target").get(id=command_id)
         answer_written(command)
+        command_ended(command)
         target = getattr(command, "bulk_target", None)
         if target is not None:
             on_commit(lambda: wake_bulk(tenant_id, target.bulk_id))
@@ -189,6 +225,12 @@ def finish_command(
     return True
 
 
+def _keep_late_reply(command_id: UUID, reply: dict[str, Any]) -> None:
+    late = Command.objects.filter(id=command_id, late_reply__isnull=True).exclude(state__in=OPEN_STATES)
+    if late.update(late_reply=reply):
+        command_ended(Command.objects.select_related("charge_point").get(id=command_id))
+
+
 def cancel_command(command: Command, actor: str, origin: str = "api") -> bool:
     """queued -> cancelled. False where it has been sent or has ended: then it can't be taken back."""
     with tenant_transaction(command.tenant_id):
@@ -197,6 +239,7 @@ def cancel_command(command: Command, actor: str, origin: str = "api") -> bool:
         )
         if cancelled:
             record(actor=actor, origin=origin, action="cancel", target=command)
+            command_ended(Command.objects.select_related("charge_point").get(id=command.pk))
     return bool(cancelled)
 
 

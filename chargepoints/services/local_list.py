@@ -13,6 +13,7 @@ from django.utils import timezone
 from chargepoints.models import ChargePoint, Command, CommandState, ConfigurationKey, LocalAuthList, StationConnection
 from chargepoints.models.command import OPEN_STATES
 from chargepoints.reported_keys import reported_flag, reported_number, supports_profile
+from chargepoints.services.answers import answer_of
 from chargepoints.services.commands import StationOffline, send_command
 from chargepoints.services.local_list_entries import (
     Entries,
@@ -31,6 +32,8 @@ State = LocalAuthList.State
 ASKED_BY = "system"
 # For stations that don't tell (§9.3 wants both keys told).
 USUAL_LIST, USUAL_PART = 1000, 100
+# Whatever a station says that it takes: a frame holds no more entries with all their fields.
+MOST_IN_FRAME = 400
 # After a failure; then no more until the station boots, a person asks, or a day has passed.
 RETRIES = [timedelta(0), timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=30)]
 STARTS_ANEW = timedelta(days=1)
@@ -58,7 +61,7 @@ def limits_of(station: ChargePoint) -> Limits:
     """As reported."""
     return Limits(
         reported_number(station, "LocalAuthListMaxLength") or USUAL_LIST,
-        reported_number(station, "SendLocalListMaxLength") or USUAL_PART,
+        min(reported_number(station, "SendLocalListMaxLength") or USUAL_PART, MOST_IN_FRAME),
     )
 
 
@@ -78,7 +81,7 @@ def wanted_of(station: ChargePoint, now: datetime) -> Entries:
 def manage_list(*, station: ChargePoint, managed: bool, actor: str, origin: str) -> LocalAuthList:
     """Keep the station's list in step from now on, or no longer."""
     with tenant_transaction(station.tenant_id):
-        row = _locked(list_of(station).pk)
+        row = lock_list(list_of(station).pk)
         if row.managed != managed:
             record(actor=actor, origin=origin, action="manage local list", target=station, changes={"managed": managed})
             row.managed, row.attempts = managed, 0
@@ -105,7 +108,7 @@ def send_list(
     """
     now = timezone.now()
     with tenant_transaction(station.tenant_id):
-        row = _locked(list_of(station).pk)
+        row = lock_list(list_of(station).pk)
         if _is_open(row.command):
             raise ListRefused("under_way", "A list is on its way to the charge point.")
         if fault := _unsupported(station):
@@ -157,13 +160,9 @@ def list_answered(*, tenant_id: int, charge_point_id: int, version: int, status:
         row = _row_of(charge_point_id)
         if row is None:
             return
-        if row.sent_version != version or row.state != State.SENDING:
-            # Sent by hand, past us: nobody knows what the list holds.
-            if status == "Accepted":
-                row.reported_version, row.state = version, State.UNKNOWN
-                row.save()
-            return
-        _settle(row, status)
+        # The answer to one sent by hand, past us, has been seen to (`local_list_adoption`).
+        if row.sent_version == version and row.state == State.SENDING and not _is_open(row.command):
+            _settle(row, status)
         advance(row, timezone.now())
 
 
@@ -171,7 +170,7 @@ def version_answered(*, tenant_id: int, charge_point_id: int, version: int) -> N
     """GetLocalListVersion.conf: -1 is no support, 0 an empty list (§5.10). Another than ours: a full list again."""
     with tenant_transaction(tenant_id):
         station = ChargePoint.objects.get(pk=charge_point_id)
-        row = _locked(list_of(station).pk)
+        row = lock_list(list_of(station).pk)
         row.reported_version = version
         if version < 0:
             _give_up(row, "The charge point says that it has no local list.")
@@ -257,7 +256,12 @@ def _unsupported(station: ChargePoint) -> str:
 
 def _send(row: LocalAuthList, station: ChargePoint, part: Part, *, requested_by: str, origin: str) -> Command:
     command = send_command(
-        charge_point=station, action="SendLocalList", payload=part.payload, requested_by=requested_by, origin=origin
+        charge_point=station,
+        action="SendLocalList",
+        payload=part.payload,
+        requested_by=requested_by,
+        origin=origin,
+        vetted=True,
     )
     row.command = command
     row.sent_entries, row.sent_version = part.entries, part.payload["listVersion"]
@@ -289,10 +293,9 @@ def _give_up(row: LocalAuthList, why: str) -> None:
 def _settle_lost(row: LocalAuthList) -> None:
     """The command has ended without its answer having been acted on."""
     command = row.command
-    for reply in (command.reply, command.late_reply) if command is not None else ():
-        if isinstance(reply, dict) and isinstance(reply.get("status"), str):
-            _settle(row, reply["status"])
-            return
+    if answer := answer_of(command):
+        _settle(row, answer)
+        return
     code = command.error_code if command is not None else ""
     if code in {"NotImplemented", "NotSupported"}:
         _settle(row, "NotSupported")
@@ -317,10 +320,11 @@ def _is_online(station: ChargePoint) -> bool:
 
 def _row_of(charge_point_id: int) -> LocalAuthList | None:
     pk = LocalAuthList.objects.filter(charge_point_id=charge_point_id).values_list("pk", flat=True).first()
-    return None if pk is None else _locked(pk)
+    return None if pk is None else lock_list(pk)
 
 
-def _locked(pk: int) -> LocalAuthList:
+def lock_list(pk: int) -> LocalAuthList:
+    """The row, locked."""
     rows = LocalAuthList.objects.select_for_update(of=("self",)).select_related("charge_point", "command")
     return rows.get(pk=pk)
 
@@ -333,5 +337,5 @@ def _set(row: LocalAuthList, state: str, detail: str) -> None:
 def advance_by_id(tenant_id: int, pk: int, tags: Entries | None = None) -> bool:
     """`advance`, in a transaction of its own."""
     with tenant_transaction(tenant_id):
-        row = LocalAuthList.objects.filter(pk=pk).exists() and _locked(pk)
+        row = LocalAuthList.objects.filter(pk=pk).exists() and lock_list(pk)
         return advance(row, timezone.now(), tags) if row else False

@@ -102,6 +102,20 @@ def differential_part(held: Entries, wanted: Entries, tokens: Iterable[str], ver
     return Part({"listVersion": version, "updateType": "Differential", "localAuthorizationList": items}, entries)
 
 
+def after_update(held: Entries, payload: dict[str, Any]) -> Entries:
+    """What a list holds once a station has accepted `payload` (SendLocalList; tokens compare without case)."""
+    entries = {} if payload["updateType"] == "Full" else dict(held)
+    spelled = {token.lower(): token for token in entries}
+    for item in payload.get("localAuthorizationList", ()):
+        token = spelled.setdefault(item["idTag"].lower(), item["idTag"])
+        info = item.get("idTagInfo")
+        if info is None:
+            entries.pop(token, None)
+        else:
+            entries[token] = info
+    return entries
+
+
 def next_version(*known: int | None) -> int:
     """Above all that either side has; begins anew where 32 bits end (a full list may go back)."""
     highest = max([0, *(version for version in known if version is not None)])

@@ -69,7 +69,8 @@ def prove_new_password(*, tenant_id: int, charge_point_id: int, proven: str) -> 
             return
         station.password_hash, station.next_password_hash = station.next_password_hash, ""
         station.next_password, station.next_password_at = "", None
-        station.save(update_fields=["password_hash", *FIELDS])
+        station.password_set_at = timezone.now()
+        station.save(update_fields=["password_hash", "password_set_at", *FIELDS])
         record(actor="system", origin="system", action="password rotated", target=station)
         publish(PasswordRotated(charge_point=station.identity, at=timezone.now(), result="done"))
 

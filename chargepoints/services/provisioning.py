@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from chargepoints.models import ChargePoint, Registration, SecurityProfile, SignInAttempt
 from chargepoints.services.identity import IDENTITY
@@ -45,12 +46,14 @@ def set_password(charge_point: ChargePoint, password: str | None = None) -> str:
     charge_point.password_hash, charge_point.next_password_hash = hash_password(chosen.encode()), ""
     # A rotation under way ends here: its key must not be sent any more.
     charge_point.next_password, charge_point.next_password_at = "", None
+    charge_point.password_set_at = timezone.now()
     if charge_point.security_profile == SecurityProfile.NONE:
         charge_point.security_profile = SecurityProfile.BASIC
     with tenant_transaction(charge_point.tenant_id):
         charge_point.save(
             update_fields=[
                 *("password_hash", "next_password_hash", "next_password", "next_password_at", "security_profile"),
+                "password_set_at",
             ]
         )
     return chosen

@@ -8,7 +8,8 @@ from django.db.models import Q
 from chargepoints.events import SessionWarning, StatusChanged
 from chargepoints.models import ChargePoint, Connector, StatusChange, Transaction
 from chargepoints.services.connectors import get_connector
-from chargepoints.services.reservations import BROKEN, end_by_status
+from chargepoints.services.reservation_rows import BROKEN
+from chargepoints.services.reservation_use import end_by_status
 from tenants.context import tenant_transaction
 from tenants.events import publish
 

@@ -1,7 +1,7 @@
 """Sessions begin and end (OCPP 1.6 §4.8, §4.10; OCPP.md "Core"). Stations repeat, replay and err; nothing is lost or doubled.
 
-Every function locks the charge point's row first, so that a message resent through another gateway at the
-same instant waits for the first one's commit and then finds it done.
+Ends of our own making are in `closing_sessions`. Every function locks the charge point's row first, so that a message
+resent through another gateway at the same instant waits for the first one's commit and then finds it done.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connections
-from django.utils import timezone
 
-from chargepoints.events import TransactionStarted, TransactionStopped
+from chargepoints.events import TransactionStarted
 from chargepoints.models import ChargePoint, Command, CommandState, Connector, IdTag, Transaction, UnmatchedStop
 from chargepoints.services.authorize import (
     ACCEPTED,
@@ -24,13 +23,12 @@ from chargepoints.services.authorize import (
     settle,
 )
 from chargepoints.services.connectors import get_connector
-from chargepoints.services.readings import last_register
-from chargepoints.services.reservations import note_start
+from chargepoints.services.reservation_use import note_start
+from chargepoints.services.session_end import end_session, inferred_end
 from chargepoints.services.session_hooks import session_ended, session_started
 from chargepoints.services.status import Notification, apply_status
 from tenants.context import APP_ALIAS, tenant_transaction
 from tenants.events import publish
-from tenants.services.audit import record
 
 State = Transaction.State
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -174,7 +172,7 @@ def stop_transaction(*, tenant_id: int, charge_point_id: int, stop: Stop) -> Sto
         if session.state == State.STOPPED:
             _note_repeated_stop(session, stop)
             return Stopped(session, verdict)
-        _end(
+        end_session(
             session,
             charge_point=charge_point,
             state=State.STOPPED,
@@ -189,72 +187,6 @@ def stop_transaction(*, tenant_id: int, charge_point_id: int, stop: Stop) -> Sto
         if charge_point.imply_status:
             _imply(charge_point, session.evse.number, "Available", stop.at, stop.received_at)
         return Stopped(session, verdict)
-
-
-def close_by_hand(*, transaction: Transaction, actor: str, reason: str, origin: str = "api") -> Transaction:
-    """End a session that hangs; the station's own stop, should it come, supersedes this.
-
-    The meter value is the last reading, else the next session's start value, else the start value.
-    Raises AlreadyEnded.
-    """
-    with tenant_transaction(transaction.tenant_id):
-        charge_point = ChargePoint.objects.select_for_update().get(pk=transaction.charge_point_id)
-        session = Transaction.objects.select_for_update(of=("self",)).select_related("evse").get(pk=transaction.pk)
-        if session.state != State.ACTIVE:
-            raise AlreadyEnded(session.protocol_id)
-        now = timezone.now()
-        following = _next_session(session)
-        meter_wh, at = _inferred_end(session, following.meter_start_wh if following else None, now)
-        _end(
-            session,
-            charge_point=charge_point,
-            state=State.INFERRED,
-            at=at,
-            meter_wh=meter_wh,
-            received_at=now,
-            reason=reason or "Other",
-            flags=["closed_by_hand"],
-            stopped_by=actor,
-        )
-        record(actor=actor, origin=origin, action="close", target=session, changes={"reason": reason})
-    return session
-
-
-def close_silent(*, transaction: Transaction, silent_since: datetime) -> Transaction | None:
-    """End a session that nothing has been heard of since; None where something has been meanwhile.
-
-    It ends with its last reading, and where there is none, when it began; the station's own stop supersedes this.
-    """
-    with tenant_transaction(transaction.tenant_id):
-        charge_point = ChargePoint.objects.select_for_update().get(pk=transaction.charge_point_id)
-        session = Transaction.objects.select_for_update(of=("self",)).select_related("evse").get(pk=transaction.pk)
-        last_heard = max(session.last_reading_at or session.started_at, session.start_received_at)
-        if session.state != State.ACTIVE or last_heard > silent_since:
-            return None
-        following = _next_session(session)
-        meter_wh, at = _inferred_end(
-            session,
-            following.meter_start_wh if following else None,
-            session.last_reading_at or session.started_at,
-        )
-        _end(
-            session,
-            charge_point=charge_point,
-            state=State.INFERRED,
-            at=at,
-            meter_wh=meter_wh,
-            received_at=timezone.now(),
-            reason="Other",
-            flags=["closed_without_readings"],
-            stopped_by="system",
-        )
-        changes = {"silent_since": last_heard.isoformat()}
-        record(actor="system", origin="system", action="close", target=session, changes=changes)
-    return session
-
-
-class AlreadyEnded(Exception):
-    """The session has ended already."""
 
 
 def _same_start(charge_point: ChargePoint, connector: Connector, start: Start, token: str) -> Transaction | None:
@@ -297,8 +229,8 @@ def _close_open_sessions(charge_point: ChargePoint, connector: Connector, start:
         .filter(connector=connector, state=State.ACTIVE)
     )
     for session in still_open:
-        meter_wh, at = _inferred_end(session, start.meter_wh, start.at)
-        _end(
+        meter_wh, at = inferred_end(session, start.meter_wh, start.at)
+        end_session(
             session,
             charge_point=charge_point,
             state=State.INFERRED,
@@ -308,24 +240,6 @@ def _close_open_sessions(charge_point: ChargePoint, connector: Connector, start:
             reason="Other",
             flags=["closed_by_next_start"],
         )
-
-
-def _inferred_end(session: Transaction, next_start_wh: Decimal | None, now: datetime) -> tuple[Decimal, datetime]:
-    """Register and time for a session that we end ourselves."""
-    last = last_register(session.pk)
-    if last is not None and last[0] >= session.meter_start_wh:
-        return last
-    if next_start_wh is not None and next_start_wh >= session.meter_start_wh:
-        return next_start_wh, max(now, session.started_at)
-    return session.meter_start_wh, max(now, session.started_at)
-
-
-def _next_session(session: Transaction) -> Transaction | None:
-    return (
-        Transaction.objects.filter(connector=session.connector_id, started_at__gt=session.started_at)
-        .order_by("started_at")
-        .first()
-    )
 
 
 def _stop_flags(session: Transaction, stop: Stop) -> list[str]:
@@ -341,41 +255,6 @@ def _stop_flags(session: Transaction, stop: Stop) -> list[str]:
     if session.state == State.INFERRED:
         flags.append("superseded_inferred_stop")
     return flags
-
-
-def _end(
-    session: Transaction,
-    *,
-    charge_point: ChargePoint,
-    state: State,
-    at: datetime,
-    meter_wh: Decimal,
-    received_at: datetime,
-    reason: str,
-    flags: list[str],
-    id_tag: str = "",
-    stopped_by: str = "",
-) -> None:
-    session.state, session.stopped_at, session.meter_stop_wh = state, at, meter_wh
-    session.stop_received_at, session.stop_reason, session.stop_id_tag = received_at, reason, id_tag
-    session.stopped_by = stopped_by
-    session.flags = [*session.flags, *(flag for flag in flags if flag not in session.flags)]
-    session.save()
-    session_ended(session)
-    publish(
-        TransactionStopped(
-            charge_point=charge_point.identity,
-            at=at,
-            session_id=session.pk,
-            transaction_id=session.protocol_id,
-            connector_id=session.evse.number,
-            energy_wh=meter_wh - session.meter_start_wh,
-            stopped_at=at,
-            reason=reason,
-            inferred=state == State.INFERRED,
-            flags=session.flags,
-        )
-    )
 
 
 def _keep_unmatched(charge_point: ChargePoint, stop: Stop) -> None:

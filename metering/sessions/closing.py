@@ -7,7 +7,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, OuterRef, Q, S
 from django.db.models.functions import Coalesce, Greatest
 
 from chargepoints.models import StationConnection, Transaction
-from chargepoints.services.transactions import close_silent
+from chargepoints.services.closing_sessions import close_silent
 from metering.models import MeteringSettings
 from tenants.context import system_transaction
 

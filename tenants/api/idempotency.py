@@ -43,7 +43,8 @@ def claim(request: Request, key: str) -> IdempotentAnswer:
     """The row of this key: with `status` set it is the answer to give again. InProgress, Unprocessable."""
     caller = request.auth
     assert isinstance(caller, Caller)  # noqa: S101 (permission was checked)
-    digest = hashlib.sha256(request.path.encode() + b"\n" + request.body).hexdigest()
+    # With the query: it decides what is done, too.
+    digest = hashlib.sha256(request.get_full_path().encode() + b"\n" + request.body).hexdigest()
     identity = {"tenant_id": caller.access.tenant.pk, "actor": caller.actor, "key": key}
     now = timezone.now()
     try:

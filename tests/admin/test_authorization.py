@@ -1,11 +1,15 @@
 """The page of the tenant's system that decides about tags, and of a station's local list."""
 
 import re
+from typing import Any
 
+import pytest
 from django.urls import reverse
 
 from chargepoints.models import AuthorizationWebhook, IdTag, LocalAuthList, Transaction
-from tenants.context import tenant_transaction
+from chargepoints.services.authorization_webhook import NoAnswer, Question
+from chargepoints.services.authorize import Delegated
+from tenants.context import current_scope, tenant_transaction
 from tenants.models import AuditEntry, Tenant, User
 from tests.admin.conftest import office
 
@@ -32,6 +36,39 @@ def test_the_page_makes_the_one_webhook_and_shows_its_secret_once(tenant: Tenant
     with tenant_transaction(tenant.pk):
         assert AuthorizationWebhook.objects.get().fallback == "reject"
         assert [entry.action for entry in AuditEntry.objects.order_by("pk")] == ["create", "change"]
+
+
+def test_the_webhook_is_tried_with_no_transaction_open(
+    tenant: Tenant, alice: User, bob: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    async def ask_once(question: Question) -> Delegated:
+        asked.append((question.id_tag, question.purpose, question.url, current_scope()))
+        if question.id_tag == "SLOW":
+            raise NoAnswer("Nothing <b>within</b> 2 s.")
+        return Delegated("Blocked", "FLEET")
+
+    monkeypatch.setattr("chargepoints.services.authorization_trial.ask_once", ask_once)
+    with tenant_transaction(tenant.pk):
+        row = AuthorizationWebhook.objects.create(tenant=tenant, url="https://tags.example.com/", fallback="reject")
+    url, client = reverse("admin:authorization_webhook_test", args=[row.pk]), office(alice)
+    assert url in client.get(reverse(CHANGE, args=[row.pk])).content.decode()
+    assert client.get(url).status_code == 200
+    assert asked == []
+    filled = {"id_tag": "NEW", "purpose": "StartTransaction", "charge_point": "CP1"}
+    page = client.post(url, filled).content.decode()
+    assert "It answered" in page
+    assert "Blocked" in page
+    assert "FLEET" in page
+    assert asked == [("NEW", "StartTransaction", "https://tags.example.com/", None)]
+    failed = client.post(url, {**filled, "id_tag": "SLOW"}).content.decode()
+    assert "Nothing &lt;b&gt;within&lt;/b&gt; 2 s." in failed
+    assert "would get the fallback: Reject" in failed
+    assert "required" in client.post(url, {**filled, "id_tag": " "}).content.decode()
+    for person in (bob, charlie):
+        assert office(person).post(url, filled).status_code == 404
+    assert len(asked) == 2
 
 
 def test_viewers_have_no_such_page(tenant: Tenant, bob: User) -> None:

@@ -13,8 +13,8 @@ from tenants.context import tenant_transaction
 from tenants.models import AuditEntry, Role, Tenant, User
 from tests.admin.conftest import office
 from tests.api.conftest import make_station
+from tests.chargepoints.certificates.rows import get_certificate, make_authority
 from tests.chargepoints.pki import certificate_of, csr_of, key_pem, new_key, pem
-from tests.chargepoints.test_certificates import get_certificate, make_authority
 from tests.chargepoints.test_connection import stored
 from tests.chargepoints.test_password_rotation import key_sent
 from tests.conftest import eventually, make_user

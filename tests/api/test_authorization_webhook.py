@@ -76,7 +76,7 @@ def test_it_is_tried_with_no_transaction_open(api: APIClient, monkeypatch: pytes
         scopes.append(current_scope())
         return Delegated("Accepted", "FLEET")
 
-    monkeypatch.setattr("chargepoints.api.authorization_webhook.ask_once", ask_once)
+    monkeypatch.setattr("chargepoints.services.authorization_trial.ask_once", ask_once)
     assert api.post(f"{URL}/test").status_code == 404
     api.put(URL, WISH)
     tried = api.post(f"{URL}/test", {"idTag": "NEW", "purpose": "StartTransaction", "connectorId": 1})
@@ -91,7 +91,7 @@ def test_a_failure_says_why(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> 
     async def ask_once(question: Any) -> Delegated:
         raise authorization_webhook.NoAnswer("The name leads to a private address.")
 
-    monkeypatch.setattr("chargepoints.api.authorization_webhook.ask_once", ask_once)
+    monkeypatch.setattr("chargepoints.services.authorization_trial.ask_once", ask_once)
     api.put(URL, WISH)
     tried = api.post(f"{URL}/test", {}).json()["data"]
     assert (tried["answered"], tried["detail"]) == (False, "The name leads to a private address.")

@@ -13,6 +13,7 @@ from tenants.context import system_transaction, tenant_transaction
 from tenants.models import IdempotentAnswer, Role, Tenant, User
 from tenants.services.api_keys import issue_api_key
 from tests.api.conftest import client_of, make_session, make_station
+from tests.api.test_commands import bring_online
 from tests.conftest import make_user
 
 BASE = "/api/v1"
@@ -213,6 +214,15 @@ def test_the_same_key_and_body_gives_the_first_answer_again(api: APIClient, tena
 def test_the_same_key_with_another_body_is_422(api: APIClient) -> None:
     api.post(f"{BASE}/id-tags", {"idTag": "X"}, HTTP_IDEMPOTENCY_KEY="k1")
     assert api.post(f"{BASE}/id-tags", {"idTag": "Y"}, HTTP_IDEMPOTENCY_KEY="k1").status_code == 422
+
+
+def test_the_query_is_part_of_the_request_that_a_key_stands_for(api: APIClient, station: ChargePoint) -> None:
+    bring_online(station)
+    path = f"{BASE}/chargepoints/CP1/clear-cache"
+    first = api.post(path, {}, format="json", HTTP_IDEMPOTENCY_KEY="k1")
+    assert first.status_code == 202
+    assert api.post(f"{path}?wait=0", {}, format="json", HTTP_IDEMPOTENCY_KEY="k1").status_code == 422
+    assert api.post(path, {}, format="json", HTTP_IDEMPOTENCY_KEY="k1").json()["data"] == first.json()["data"]
 
 
 def test_a_key_whose_request_failed_may_be_used_again(api: APIClient, tenant: Tenant) -> None:

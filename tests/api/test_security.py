@@ -13,8 +13,8 @@ from chargepoints.services.pem import hash_data
 from tenants.context import tenant_transaction
 from tenants.models import AuditEntry, Role, Tenant
 from tests.api.conftest import client_of, make_station
+from tests.chargepoints.certificates.rows import get_certificate, make_authority
 from tests.chargepoints.pki import certificate_of, csr_of, key_pem, new_key, pem
-from tests.chargepoints.test_certificates import get_certificate, make_authority
 from tests.chargepoints.test_connection import stored
 from tests.conftest import eventually, make_user
 from tests.stations import Connect

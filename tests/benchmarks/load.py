@@ -28,12 +28,14 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 class StationSocket(asyncio.Protocol):
     """One websocket; `on_text` is called with each text that the server sends."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, headers: str = "") -> None:
+        """`headers`: lines of the request beside those that every upgrade has."""
+        self._path, self._headers = path, headers
         self._buffer = b""
         self._upgraded = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.on_text: Answered = lambda _socket, _text: None
+        self.on_lost: Callable[[], None] = lambda: None
         self.sent_at = 0.0
         self.number = 0
 
@@ -43,7 +45,8 @@ class StationSocket(asyncio.Protocol):
         key = base64.b64encode(os.urandom(16)).decode()
         self.transport.write(
             f"GET {self._path} HTTP/1.1\r\nHost: csms\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n"
+            f"{self._headers}\r\n".encode()
         )
 
     def data_received(self, data: bytes) -> None:
@@ -56,6 +59,8 @@ class StationSocket(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if not self.opened.done():
             self.opened.set_exception(error or ConnectionError("closed while opening"))
+        else:
+            self.on_lost()
 
     def send(self, text: bytes) -> None:
         self.transport.write(frame(text))

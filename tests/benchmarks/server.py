@@ -49,6 +49,27 @@ class ServerProcess:
         """Memory in use."""
         return int(Path(f"/proc/{self._child.pid}/statm").read_text().split()[1]) * PAGE
 
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that it has had."""
+        lines = Path(f"/proc/{self._child.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+
+    def end(self, number: int) -> float:
+        """Send it a signal and wait for its end; the seconds that it took."""
+        started = time.monotonic()
+        self._child.send_signal(number)
+        self._child.wait(60)
+        return time.monotonic() - started
+
+
+def free_port() -> int:
+    """One that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
 
 def pin(pid: int, cores: set[int]) -> None:
     """Keep a process to some cores, where the system lets us."""
@@ -57,17 +78,16 @@ def pin(pid: int, cores: set[int]) -> None:
 
 
 @contextlib.contextmanager
-def running(application: str) -> Iterator[ServerProcess]:
-    """The application on a free port and on core 0, until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+def running(application: str, *, port: int = 0, **settings: str) -> Iterator[ServerProcess]:
+    """The application on core 0 and on `port` (0: a free one), until the block ends. `settings`: of its environment."""
+    port = port or free_port()
     # Stations that send as fast as they can are no attack here.
     environment = os.environ | {
         "CSMS_ENV": "development",
         "CSMS_DB_POOL": "1",
         "CSMS_FRAMES_PER_SECOND": "1000000",
         "CSMS_FRAME_BURST": "1000000",
+        **settings,
     }
     command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), *FLAGS]
     child = subprocess.Popen(command, env=environment)

@@ -7,13 +7,9 @@ import pytest
 from django.utils import timezone
 
 from chargepoints.models import ChargePoint, Command, CommandState, ConfigurationKey, IdTag, Reservation, Transaction
-from chargepoints.services.reservations import (
-    InvalidExpiry,
-    ReservationRefused,
-    cancel_reservation,
-    reserve_now,
-    sweep_reservations,
-)
+from chargepoints.services.reservation_checks import InvalidExpiry, ReservationRefused
+from chargepoints.services.reservation_sweep import sweep_reservations
+from chargepoints.services.reservations import cancel_reservation, reserve_now
 from tenants.context import tenant_transaction
 from tenants.models import OutboxEvent, Tenant
 from tests.chargepoints.test_connection import stored

@@ -13,8 +13,8 @@ from chargepoints.services.provisioning import create_charge_point
 from chargepoints.services.security_profiles import ProfileRefused, lower_profile, raise_profile, sweep_profiles
 from tenants.models import AuditEntry, OutboxEvent, Tenant
 from tests.api.conftest import make_session
+from tests.chargepoints.certificates.rows import get_certificate, make_authority
 from tests.chargepoints.pki import csr_of, through_proxy
-from tests.chargepoints.test_certificates import get_certificate, make_authority
 from tests.chargepoints.test_connection import refused, stored
 from tests.conftest import eventually
 from tests.stations import Connect, Station

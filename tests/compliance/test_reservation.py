@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chargepoints.services.reservations import sweep_reservations
+from chargepoints.services.reservation_sweep import sweep_reservations
 from tests.compliance.people import Operator
 from tests.compliance.station import ScriptedStation, at
 from tests.conftest import eventually

@@ -9,7 +9,8 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from chargepoints.models import ChargePoint, Transaction
-from chargepoints.services.transactions import Start, Stop, close_by_hand, start_transaction, stop_transaction
+from chargepoints.services.closing_sessions import close_by_hand
+from chargepoints.services.transactions import Start, Stop, start_transaction, stop_transaction
 from metering.ingest.message import MeterMessage
 from metering.ingest.writer import SampleWriter
 from metering.progress import SessionProgress

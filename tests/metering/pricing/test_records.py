@@ -11,7 +11,7 @@ from django.db import ProgrammingError, connections
 from django.utils import timezone
 
 from chargepoints.models import ChargePoint, IdTag, Transaction
-from chargepoints.services.transactions import close_by_hand
+from chargepoints.services.closing_sessions import close_by_hand
 from metering.models import ChargeDetailRecord, RecordDue, SessionTariff, Tariff, TariffAssignment
 from metering.pricing.cost import cost_of, reckon
 from metering.pricing.lines import priced_line

@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from chargepoints.models import ChargePoint, Gateway, StationConnection, Transaction
-from chargepoints.services.transactions import Start, Stop, close_silent, start_transaction, stop_transaction
+from chargepoints.services.closing_sessions import close_silent
+from chargepoints.services.transactions import Start, Stop, start_transaction, stop_transaction
 from metering.models import MeteringSettings
 from metering.sessions.closing import close_silent_sessions
 from tenants.context import system_transaction, tenant_transaction

@@ -1,0 +1,34 @@
+"""What the tenant sets about its stations' security."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from chargepoints.models import SecuritySettings
+from tenants.admin.base import TenantModelAdmin, access_of
+
+
+@admin.register(SecuritySettings)
+class SecuritySettingsAdmin(TenantModelAdmin):
+    """One row, once something is changed."""
+
+    actions = None
+    list_display = ["__str__", "password_rotation_days"]
+    fieldsets = [
+        (
+            _("Passwords of charge points"),
+            {
+                "fields": ["password_rotation_days"],
+                "description": _(
+                    "A few at a time, only while they are online and charge nobody; the old password works until the "
+                    "charge point has come back with the new one."
+                ),
+            },
+        )
+    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        access = access_of(request)
+        if access is None or not super().has_add_permission(request):
+            return False
+        return not SecuritySettings.objects.filter(tenant_id=access.tenant.pk).exists()

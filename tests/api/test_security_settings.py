@@ -1,0 +1,52 @@
+"""What a tenant sets about security: over REST and in the back office."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from chargepoints.models import SecuritySettings
+from tenants.context import tenant_transaction
+from tenants.models import AuditEntry, Tenant, User
+from tests.admin.conftest import office
+
+URL = "/api/v1/security/settings"
+
+
+def test_it_is_off_until_it_is_set(api: APIClient, tenant: Tenant) -> None:
+    assert api.get(URL).json()["data"] == {"passwordRotationDays": None}
+    assert api.patch(URL, {"passwordRotationDays": 90}, format="json").json()["data"] == {"passwordRotationDays": 90}
+    assert api.patch(URL, {}, format="json").json()["data"] == {"passwordRotationDays": 90}
+    assert api.patch(URL, {"passwordRotationDays": None}, format="json").json()["data"]["passwordRotationDays"] is None
+    with tenant_transaction(tenant.pk):
+        changes = [entry.changes for entry in AuditEntry.objects.filter(object_type="securitysettings").order_by("pk")]
+    assert changes == [{"password_rotation_days": [None, 90]}, {"password_rotation_days": [90, None]}]
+
+
+@pytest.mark.parametrize("days", [0, -1, 3651, 10**30, "soon", 1.5, True, [], {}])
+def test_wrong_days_are_named(api: APIClient, days: Any) -> None:
+    answer = api.patch(URL, {"passwordRotationDays": days}, format="json")
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == ["passwordRotationDays"]
+
+
+def test_each_tenant_has_its_own_and_viewers_change_nothing(
+    api: APIClient, viewer: APIClient, stranger: APIClient
+) -> None:
+    api.patch(URL, {"passwordRotationDays": 90}, format="json")
+    assert viewer.get(URL).json()["data"] == {"passwordRotationDays": 90}
+    assert viewer.patch(URL, {"passwordRotationDays": 1}, format="json").status_code == 403
+    assert stranger.get(URL).json()["data"] == {"passwordRotationDays": None}
+
+
+def test_the_office_has_one_row_of_them(alice: User, tenant: Tenant, redis_clean: Any) -> None:
+    client: Client = office(alice)
+    add = reverse("admin:chargepoints_securitysettings_add")
+    assert "online and charge nobody" in client.get(add).content.decode()
+    assert client.post(add, {"password_rotation_days": "60"}).status_code == 302
+    with tenant_transaction(tenant.pk):
+        assert SecuritySettings.objects.get().password_rotation_days == 60
+    assert client.get(add).status_code == 403
+    assert client.get(reverse("admin:chargepoints_securitysettings_changelist")).status_code == 200

@@ -1,0 +1,22 @@
+"""What these tests share."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargepoints.models import ChargePoint
+from tenants.models import Tenant
+from tests.api.conftest import make_station
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path) -> Path:
+    settings.MEDIA_ROOT = tmp_path
+    settings.PUBLIC_URL = "http://csms.example.com/"
+    return tmp_path
+
+
+@pytest.fixture
+def station(tenant: Tenant) -> ChargePoint:
+    return make_station(tenant)
