@@ -18,6 +18,7 @@ from chargepoints.api.reservations import ReservationCommandViewSet, Reservation
 from chargepoints.api.rollouts import RolloutViewSet
 from chargepoints.api.security import StationSecurityViewSet
 from chargepoints.api.security_events import SecurityEventViewSet
+from chargepoints.api.security_settings import SecuritySettingsViewSet
 from chargepoints.api.station_files import UploadCommandViewSet, UploadViewSet
 from chargepoints.api.transactions import TransactionViewSet
 from metering.api.aggregates import AggregateViewSet
@@ -30,12 +31,26 @@ from metering.api.recipients import RecipientViewSet
 from metering.api.session_readings import SessionMeterValueViewSet
 from metering.api.tariffs import AssignmentViewSet, TariffViewSet
 from metering.api.thresholds import ThresholdViewSet
+from smartcharging.api.circuit_limits import CircuitLimitViewSet
+from smartcharging.api.circuit_load import CircuitLoadViewSet
+from smartcharging.api.circuits import CircuitViewSet
+from smartcharging.api.composite import CompositeScheduleViewSet
+from smartcharging.api.limits_sent import LimitSentViewSet
+from smartcharging.api.many_profiles import ManyProfilesViewSet
+from smartcharging.api.members import MemberViewSet
+from smartcharging.api.meter import CircuitMeterViewSet
+from smartcharging.api.needs import SessionNeedViewSet, TagNeedViewSet
+from smartcharging.api.price_files import PriceFileViewSet
+from smartcharging.api.prices import EnergyPriceViewSet
+from smartcharging.api.profiles import ChargingProfileViewSet
+from smartcharging.api.templates import TemplateViewSet
 from tenants.api.events import EventViewSet
 from tenants.api.sign_in import RefreshView, TokenView
 from tenants.api.views import NotFoundView
 
 STATION = r"chargepoints/(?P<charge_point_id>[^/]+)"
 SESSION = r"transactions/(?P<id>[0-9]{1,18})"
+CIRCUIT = r"circuits/(?P<circuit_id>[0-9]{1,15})"
 router = SimpleRouter(trailing_slash=False)
 router.register("chargepoints", ChargePointViewSet, "charge-point")
 router.register("chargepoints", StationCommandViewSet, "station-command")
@@ -45,6 +60,9 @@ router.register("chargepoints", ConfigurationViewSet, "station-configuration")
 router.register("chargepoints", StationSecurityViewSet, "station-security")
 router.register("chargepoints", UploadCommandViewSet, "station-upload")
 router.register("chargepoints", FirmwareCommandViewSet, "station-firmware")
+router.register("chargepoints", ChargingProfileViewSet, "station-charging-profile")
+router.register("chargepoints", CompositeScheduleViewSet, "station-composite-schedule")
+router.register("charging-profile-templates", TemplateViewSet, "charging-profile-template")
 router.register(rf"{STATION}/uploads", UploadViewSet, "upload")
 router.register(rf"{STATION}/firmware-updates", FirmwareUpdateViewSet, "firmware-update")
 router.register("firmware/rollouts", RolloutViewSet, "firmware-rollout")
@@ -67,6 +85,10 @@ router.register("commands", CommandViewSet, "command")
 router.register("alerts/thresholds", ThresholdViewSet, "threshold")
 router.register("alerts/recipients", RecipientViewSet, "alert-recipient")
 router.register("alerts", AlertViewSet, "alert")
+router.register("circuits", CircuitViewSet, "circuit")
+router.register(rf"{CIRCUIT}/members", MemberViewSet, "circuit-member")
+router.register(rf"{CIRCUIT}/limits", CircuitLimitViewSet, "circuit-limit")
+router.register(rf"{CIRCUIT}/limits-sent", LimitSentViewSet, "limit-sent")
 router.register("events", EventViewSet, "event")
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -79,6 +101,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "id-tags/<str:id_tag>/limits",
         IdTagLimitsViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
     ),
+    path("security/settings", SecuritySettingsViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     re_path(rf"^{STATION}/local-list$", LocalListViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     re_path(rf"^{SESSION}/limits$", SessionLimitsViewSet.as_view({"get": "retrieve"})),
     re_path(rf"^{SESSION}/analytics$", SessionAnalyticsViewSet.as_view({"get": "retrieve"})),
@@ -87,9 +110,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
         AuthorizationWebhookViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
     ),
     path("authorization-webhook/test", AuthorizationWebhookViewSet.as_view({"post": "test"})),
+    path("charging-profiles/bulk", ManyProfilesViewSet.as_view({"post": "bulk"})),
+    path("charging-profiles/clear", ManyProfilesViewSet.as_view({"post": "clear"})),
     path("configuration", TenantConfigurationViewSet.as_view({"get": "list", "put": "update"})),
     re_path(rf"^{SESSION}/cost$", CostViewSet.as_view({"get": "retrieve"})),
     re_path(rf"^{SESSION}/receipt$", CostViewSet.as_view({"get": "receipt"}, renderer_classes=RENDERERS)),
+    path(
+        "id-tags/<str:id_tag>/charging-need",
+        TagNeedViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    re_path(
+        rf"^{SESSION}/charging-need$",
+        SessionNeedViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    re_path(rf"^{CIRCUIT}/load$", CircuitLoadViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{CIRCUIT}/meter$", CircuitMeterViewSet.as_view({"get": "retrieve", "post": "create"})),
+    path(
+        "energy-prices",
+        EnergyPriceViewSet.as_view({"get": "list", "post": "create", "put": "update", "delete": "remove"}),
+    ),
+    path("energy-prices/import", PriceFileViewSet.as_view({"post": "create"})),
     path("", include(router.urls)),
     re_path(r"^.*$", NotFoundView.as_view()),
 ]

@@ -1,0 +1,197 @@
+"""What a tree of circuits must be like so that it can be kept: pure checks over plain values.
+
+Everything here is true while nobody hears us: limits that stations fall back to must fit below every fuse by themselves.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+MOST_LEVELS = 8
+# The circuit's phases (0: L1) that a member's own L1, L2, L3 hang on, in their order.
+WIRINGS: dict[str, tuple[int, ...]] = {
+    wiring: tuple("RST".index(letter) for letter in wiring)
+    for wiring in ("RST", "STR", "TRS", "RTS", "SRT", "TSR", "R", "S", "T")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fuse:
+    """A circuit. `capacity` is A on each phase, or W in all where `unit` is "W"; `base_a` A on each phase."""
+
+    id: int
+    parent_id: int | None
+    name: str
+    unit: str
+    capacity: Decimal
+    phases: int
+    voltage: int
+    base_a: Decimal
+
+    @property
+    def watts(self) -> Decimal:
+        """What it carries in all."""
+        return self.capacity if self.unit == "W" else self.capacity * self.voltage * self.phases
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """A member. `minimum_a` and `fallback_a` are those that hold: its own, else the root's."""
+
+    id: int
+    fuse_id: int
+    name: str
+    wiring: str
+    max_a: Decimal
+    minimum_a: Decimal
+    fallback_a: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a tree can't be. `at`: the circuit or member it is about; `field` the model's name of what to change."""
+
+    reason: str
+    field: str
+    sentence: str
+    fuse_id: int | None = None
+    plug_id: int | None = None
+
+
+def problems_of(fuses: Iterable[Fuse], plugs: Iterable[Plug]) -> list[Problem]:
+    """All that is wrong with one tree; empty: it can be kept. Its parents must lead to one root without a circle."""
+    by_id = {fuse.id: fuse for fuse in fuses}
+    plugs = list(plugs)
+    found: list[Problem] = []
+    if len(by_id) > 1 and max(len(path_of(fuse.id, by_id)) for fuse in by_id.values()) > MOST_LEVELS:
+        found.append(Problem("too_deep", "parent", f"A tree has at most {MOST_LEVELS} levels."))
+    for plug in plugs:
+        found += _of_plug(plug)
+    found += _of_phases(by_id, plugs)
+    for fuse in by_id.values():
+        parent = by_id.get(fuse.parent_id) if fuse.parent_id is not None else None
+        if parent is not None and fuse.base_a > parent.base_a:
+            sentence = (
+                f"Others take up to {_shown(fuse.base_a)} A below {fuse.name!r}: that flows through {parent.name!r} too,"
+                f" whose base load is {_shown(parent.base_a)} A."
+            )
+            found.append(Problem("base_load_above_parent", "base_load_a", sentence, fuse_id=fuse.id))
+    return found + _of_fallbacks(by_id, plugs)
+
+
+def warnings_of(fuses: Iterable[Fuse]) -> dict[int, list[Problem]]:
+    """What looks like a mistake and is safe all the same, by circuit."""
+    by_id = {fuse.id: fuse for fuse in fuses}
+    found: dict[int, list[Problem]] = {}
+    for fuse in by_id.values():
+        parent = by_id.get(fuse.parent_id) if fuse.parent_id is not None else None
+        if parent is not None and _is_above(fuse, parent):
+            sentence = f"Carries more than {parent.name!r} above it, whose capacity holds."
+            found.setdefault(fuse.id, []).append(Problem("above_parent", "capacity", sentence, fuse_id=fuse.id))
+        if fuse.base_a * (fuse.voltage * fuse.phases if fuse.unit == "W" else 1) >= fuse.capacity:
+            sentence = "The base load leaves nothing for charging."
+            found.setdefault(fuse.id, []).append(Problem("no_room", "base_load_a", sentence, fuse_id=fuse.id))
+    return found
+
+
+def path_of(fuse_id: int, fuses: Mapping[int, Fuse]) -> list[int]:
+    """The circuit and all above it, upwards. Ends at a circle."""
+    path: list[int] = []
+    here: int | None = fuse_id
+    while here is not None and here in fuses and here not in path:
+        path.append(here)
+        here = fuses[here].parent_id
+    return path
+
+
+def _of_plug(plug: Plug) -> list[Problem]:
+    found = []
+    if plug.minimum_a > plug.max_a:
+        sentence = (
+            f"{plug.name} can't charge with {_shown(plug.minimum_a)} A at least and {_shown(plug.max_a)} A at most."
+        )
+        found.append(Problem("minimum_above_maximum", "minimum_a", sentence, plug_id=plug.id))
+    if plug.fallback_a > plug.max_a:
+        sentence = (
+            f"{plug.name} would fall back to {_shown(plug.fallback_a)} A, and takes {_shown(plug.max_a)} A at most."
+        )
+        found.append(Problem("fallback_above_maximum", "fallback_a", sentence, plug_id=plug.id))
+    return found
+
+
+def _of_phases(fuses: Mapping[int, Fuse], plugs: list[Plug]) -> list[Problem]:
+    """A circuit of one phase carries only what hangs on one phase, and all of it on the same."""
+    found = []
+    used: dict[int, set[str]] = {}
+    for plug in plugs:
+        for fuse_id in path_of(plug.fuse_id, fuses):
+            fuse = fuses[fuse_id]
+            if fuse.phases != 1:
+                continue
+            if len(WIRINGS[plug.wiring]) > 1:
+                sentence = f"{plug.name} is wired to three phases, {fuse.name!r} has one."
+                found.append(Problem("three_phases_on_one", "wiring", sentence, fuse_id=fuse_id, plug_id=plug.id))
+                break
+            others = used.setdefault(fuse_id, set())
+            if others and plug.wiring not in others:
+                sentence = f"{fuse.name!r} has one phase: {plug.name} can't be wired to another than the rest."
+                found.append(Problem("another_phase", "wiring", sentence, fuse_id=fuse_id, plug_id=plug.id))
+                break
+            others.add(plug.wiring)
+    for fuse in fuses.values():
+        parent = fuses.get(fuse.parent_id) if fuse.parent_id is not None else None
+        if parent is not None and parent.phases == 1 and fuse.phases != 1:
+            sentence = f"{fuse.name!r} has three phases, {parent.name!r} above it one."
+            found.append(Problem("three_phases_on_one", "phases", sentence, fuse_id=fuse.id))
+    return found
+
+
+def _of_fallbacks(fuses: Mapping[int, Fuse], plugs: list[Plug]) -> list[Problem]:
+    amps: dict[int, list[Decimal]] = {fuse_id: [Decimal(0)] * 3 for fuse_id in fuses}
+    counts: dict[int, int] = {}
+    for plug in plugs:
+        for fuse_id in path_of(plug.fuse_id, fuses):
+            counts[fuse_id] = counts.get(fuse_id, 0) + 1
+            for phase in WIRINGS[plug.wiring]:
+                amps[fuse_id][phase] += plug.fallback_a
+    found = []
+    for fuse_id, each in amps.items():
+        # Without fallbacks nothing is taken while nobody hears us: then a base load may fill a circuit by itself.
+        sentence = _overload(fuses[fuse_id], each, counts.get(fuse_id, 0)) if any(each) else None
+        if sentence is not None:
+            found.append(Problem("fallbacks_exceed_capacity", "fallback_a", sentence, fuse_id=fuse_id))
+    return found
+
+
+def _overload(fuse: Fuse, amps: list[Decimal], count: int) -> str | None:
+    """The numbers in words where fallbacks and base load are more than the fuse carries."""
+    worst = max(amps)
+    if fuse.unit == "W":
+        base_w = fuse.base_a * fuse.voltage * fuse.phases
+        total_w = sum(amps, Decimal(0)) * fuse.voltage
+        if total_w + base_w <= fuse.capacity:
+            return None
+        return (
+            f"What {count} connectors fall back to comes to {_shown(total_w)} W"
+            f"{_and_base(base_w, 'W')}: more than the {_shown(fuse.capacity)} W of {fuse.name!r}."
+        )
+    if worst + fuse.base_a <= fuse.capacity:
+        return None
+    return (
+        f"What {count} connectors fall back to comes to {_shown(worst)} A on L{amps.index(worst) + 1}"
+        f"{_and_base(fuse.base_a, 'A')}: more than the {_shown(fuse.capacity)} A of {fuse.name!r}."
+    )
+
+
+def _and_base(base: Decimal, unit: str) -> str:
+    return f", beside {_shown(base)} {unit} of base load" if base else ""
+
+
+def _is_above(fuse: Fuse, parent: Fuse) -> bool:
+    if fuse.unit == parent.unit == "A":
+        return fuse.capacity > parent.capacity
+    return fuse.watts > parent.watts
+
+
+def _shown(value: Decimal) -> str:
+    return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
