@@ -15,6 +15,7 @@ def schedule(sender: Celery, **kwargs: object) -> None:
     """Each app names its own periodic tasks."""
     from chargepoints.tasks import BEAT_SCHEDULE as CHARGEPOINTS
     from metering.tasks import BEAT_SCHEDULE as METERING
+    from smartcharging.tasks import BEAT_SCHEDULE as SMARTCHARGING
     from tenants.tasks import BEAT_SCHEDULE as TENANTS
 
-    sender.conf.beat_schedule = {**TENANTS, **CHARGEPOINTS, **METERING}
+    sender.conf.beat_schedule = {**TENANTS, **CHARGEPOINTS, **METERING, **SMARTCHARGING}

@@ -1,6 +1,6 @@
 """Events for the outside world and for higher apps. Written where the change is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -28,17 +28,27 @@ class Event:
 
 def publish(event: Event) -> None:
     """Store the event in the open transaction; run its in-process receivers once that has committed."""
+    publish_all([event])
+
+
+def publish_all(events: Iterable[Event]) -> None:
+    """As `publish`, of many in two statements."""
+    events = list(events)
     tenant_id = current_tenant_id()
-    if Tenant.objects.filter(pk=tenant_id, queue_enabled=True).exists():
-        OutboxEvent.objects.create(
-            tenant_id=tenant_id,
-            event_type=event.event_type,
-            at=event.at,
-            charge_point=event.charge_point,
-            data=event.data(),
+    if events and Tenant.objects.filter(pk=tenant_id, queue_enabled=True).exists():
+        OutboxEvent.objects.bulk_create(
+            OutboxEvent(
+                tenant_id=tenant_id,
+                event_type=event.event_type,
+                at=event.at,
+                charge_point=event.charge_point,
+                data=event.data(),
+            )
+            for event in events
         )
-    for receiver in _receivers.get(type(event), []):
-        on_commit(lambda receiver=receiver: receiver(event))  # type: ignore[misc]
+    for event in events:
+        for receiver in _receivers.get(type(event), []):
+            on_commit(lambda receiver=receiver, event=event: receiver(event))  # type: ignore[misc]
 
 
 def receives(event_class: type[Event]) -> Callable[[Receiver], Receiver]:

@@ -1,12 +1,33 @@
 """This process's writer, with what follows a commit: live statistics, session progress and alerts. Started on first use."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from metering.alerts.watch import Watch
 from metering.ingest.message import MeterMessage
 from metering.ingest.writer import SampleWriter
 from metering.live import LiveStatistics
 from metering.progress import SessionProgress
+
+
+class Follower(Protocol):
+    """Something of a higher app that looks at what was stored, on the event loop."""
+
+    def note(self, messages: list[MeterMessage]) -> None:
+        """Never waits."""
+
+    def close(self) -> Awaitable[None]:
+        """Finish what was begun."""
+
+
+_followers: list[Callable[[], Follower]] = []
+
+
+def register_follower(make: Callable[[], Follower]) -> None:
+    """`make()` is called once in each process that writes readings."""
+    if make not in _followers:
+        _followers.append(make)
 
 
 class Ingest:
@@ -16,16 +37,20 @@ class Ingest:
         self.live = LiveStatistics()
         self.progress = SessionProgress()
         self.watch = Watch()
+        self.followers = [make() for make in _followers]
         self.writer = SampleWriter(self._stored)
 
     def _stored(self, messages: list[MeterMessage]) -> None:
         self.live.note(messages)
         self.progress.note(messages)
         self.watch.note(messages)
+        for follower in self.followers:
+            follower.note(messages)
 
     async def close(self) -> None:
         await self.writer.close()
-        await asyncio.gather(self.live.close(), self.progress.close(), self.watch.close(), return_exceptions=True)
+        fed: list[Follower] = [self.live, self.progress, self.watch, *self.followers]
+        await asyncio.gather(*(each.close() for each in fed), return_exceptions=True)
 
 
 _ingest: Ingest | None = None

@@ -1,0 +1,65 @@
+"""What other apps tell of, and what of it wakes a circuit. In the process where it happens, after the commit.
+
+Best effort, all of it: a round reads what is, and the beat has one run each minute.
+"""
+
+from chargepoints.events import ChargePointBooted, ChargePointConnected, ChargePointDisconnected, StatusChanged
+from chargepoints.models import Transaction
+from smartcharging.models import ChargingProfile
+from smartcharging.services.wake import wake_connector, wake_station
+from tenants.context import current_tenant_id
+from tenants.events import Event, receives
+
+
+def session_began(session: Transaction) -> None:
+    """A hook of its start: the limit follows once the answer has left (OCPP.md "Core")."""
+    _wake_session(session, "session_start")
+
+
+def session_over(session: Transaction) -> None:
+    """A hook of its end: what it had is free."""
+    _wake_session(session, "session_end")
+
+
+def profile_settled(row: ChargingProfile) -> None:
+    """A hook: load management's own was taken or not, or anything that was installed is there no more."""
+    if row.source == ChargingProfile.Source.CIRCUIT:
+        wake_connector(
+            tenant_id=row.tenant_id,
+            charge_point_id=row.charge_point_id,
+            evse_number=row.evse_number,
+            cause="limit_settled",
+        )
+
+
+@receives(StatusChanged)
+def status_changed(event: StatusChanged) -> None:
+    _wake_station(event, "connector_status")
+
+
+@receives(ChargePointConnected)
+def connected(event: ChargePointConnected) -> None:
+    _wake_station(event, "online")
+
+
+@receives(ChargePointDisconnected)
+def disconnected(event: ChargePointDisconnected) -> None:
+    _wake_station(event, "offline")
+
+
+@receives(ChargePointBooted)
+def booted(event: ChargePointBooted) -> None:
+    _wake_station(event, "boot")
+
+
+def _wake_session(session: Transaction, cause: str) -> None:
+    wake_connector(
+        tenant_id=session.tenant_id,
+        charge_point_id=session.charge_point_id,
+        evse_number=session.evse.number,
+        cause=cause,
+    )
+
+
+def _wake_station(event: Event, cause: str) -> None:
+    wake_station(tenant_id=current_tenant_id(), identity=event.charge_point, cause=cause)
