@@ -28,4 +28,5 @@ ENV CSMS_STATIC_DIR=/app/static
 USER csms
 EXPOSE 8000 9000
 STOPSIGNAL SIGTERM
-CMD ["daphne", "--bind", "0.0.0.0", "--port", "8000", "--websocket_timeout", "-1", "csms.asgi:application"]
+CMD ["uvicorn", "csms.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--loop", "uvloop", "--http", "httptools", \
+    "--ws", "websockets-sansio", "--lifespan", "off", "--timeout-graceful-shutdown", "25", "--no-proxy-headers", "--log-level", "warning"]

@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 from metering.aggregation.energy import step_between
 from metering.aggregation.periods import HOUR, floor_hour, hour_shift, period_end, period_start
 from metering.models import AggregationState, Bucket, Period, Sample
-from metering.progress import total_of_phases
-from metering.readings import ENERGY, PHASES
+from metering.readings import ENERGY, PHASES, total_of_phases
 
 WEEKS = 26
 # Hours that wait longer than this for their aggregation are left to it.

@@ -13,7 +13,7 @@ import structlog
 from metering.ingest.connection import AWAY, Connection, connect_system, cut
 from metering.ingest.message import MeterMessage
 from metering.periodic import Coalesced
-from metering.readings import ENERGY, PHASES, POWER
+from metering.readings import ENERGY, POWER, total_of_phases
 from metering.sessions.watch import LimitWatch
 from tenants.arrays import array_literal
 
@@ -107,11 +107,3 @@ def _summary(latest: Latest) -> tuple[Decimal | None, Decimal | None, datetime]:
         if total is not None and abs(total) <= LARGEST[measurand]:
             values[measurand] = total
     return values.get(ENERGY), values.get(POWER), max(at for at, _ in latest.values())
-
-
-def total_of_phases(phases: dict[str, Decimal]) -> Decimal | None:
-    """The value over all phases: the one without a phase, else the sum of L1, L2 and L3 (OCPP.md "MeterValues")."""
-    if "" in phases:
-        return phases[""]
-    parts = [value for phase, value in phases.items() if phase in PHASES]
-    return sum(parts, Decimal(0)) if parts else None

@@ -146,6 +146,14 @@ def plain_number(text: str) -> str | None:
     return f"{number:f}" if exponent >= _SMALLEST_EXPONENT else f"{round(number, -_SMALLEST_EXPONENT):f}"
 
 
+def total_of_phases(phases: dict[str, Decimal]) -> Decimal | None:
+    """The value over all phases: the one without a phase, else the sum of L1, L2 and L3 (OCPP.md "MeterValues")."""
+    if "" in phases:
+        return phases[""]
+    parts = [value for phase, value in phases.items() if phase in PHASES]
+    return sum(parts, Decimal(0)) if parts else None
+
+
 def default_unit(measurand: str) -> str:
     """The unit of a value that names none (OCPP 1.6 §7.43: Wh for energy; the rest have one usual unit)."""
     for prefix, unit in _DEFAULT_UNITS:

@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from chargepoints.models import Transaction
 from metering.models import Bucket, BucketStatistics, Period, Sample, Series
-from metering.progress import total_of_phases
-from metering.readings import ENERGY, PHASES
+from metering.readings import ENERGY, PHASES, total_of_phases
 
 # A power value older than this says nothing about now.
 STALE = timedelta(minutes=5)

@@ -264,7 +264,7 @@ _starting: asyncio.Lock | None = None
 
 
 async def get_gateway() -> GatewayRuntime:
-    """This process's gateway, started on first use (daphne has no lifespan events)."""
+    """This process's gateway, started on first use (a web process begins none with its lifespan)."""
     global _runtime, _starting
     if _runtime is not None:
         return _runtime

@@ -10,7 +10,10 @@ from chargepoints.files.addresses import HIDDEN, PREFIX, shown_location
 
 _LOCATIONS = {"location", "remoteLocation"}
 _OWN_TOKEN = re.compile(rf"(/{PREFIX}/)[^/?#]+")
-_IN_FRAME = re.compile(r'("(?:location|remoteLocation)"\s*:\s*")((?:[^"\\]|\\.)*)(")')
+# Not the places of meter values, which nearly every frame names.
+_IN_FRAME = re.compile(
+    r'("(?:location|remoteLocation)"\s*:\s*")(?!(?:Outlet|Inlet|Body|Cable|EV)")((?:[^"\\]|\\.)*)(")'
+)
 
 
 def shown_payload(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Settings of every process. Values come from the environment (see `runtime.py` and docs/operations.md)."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,6 +44,9 @@ INSTALLED_APPS = [
     "smartcharging",
     "csms",
 ]
+if "runserver" in sys.argv:
+    # Development: `manage.py runserver` under daphne, websockets included. Elsewhere it would put its reactor into every process.
+    INSTALLED_APPS.insert(0, "daphne")
 MIDDLEWARE = [
     "csms.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",

@@ -24,8 +24,7 @@ from metering.alerts.telling import (
 from metering.alerts.words import BACK, NOT_COMPARED, SESSION_ENDED
 from metering.ingest.message import MeterMessage
 from metering.models import Alert
-from metering.progress import total_of_phases
-from metering.readings import Kind
+from metering.readings import Kind, total_of_phases
 
 # An excursion that goes on is told again when its readings are so much newer.
 TOLD_EVERY = timedelta(minutes=1)

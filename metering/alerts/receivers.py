@@ -3,10 +3,6 @@
 A process that dies in between misses it: the sweeps find what is left (`sweeps`).
 """
 
-from collections.abc import Callable
-from contextvars import Context
-from typing import Any
-
 from chargepoints.events import (
     CertificateChanged,
     ChargePointConnected,
@@ -28,19 +24,10 @@ from tenants.events import Event, receives
 ROUTINE = frozenset({"StartupOfTheDevice", "ResetOrReboot"})
 
 
-def _on_its_own(act: Callable[[int, Any], None]) -> Callable[[Any], None]:
-    """Receivers run where the publisher's transaction is over but its scope still stands: start without one."""
-
-    def receiver(event: Any) -> None:
-        Context().run(act, current_tenant_id(), event)
-
-    return receiver
-
-
 @receives(StatusChanged)
-@_on_its_own
-def status_changed(tenant_id: int, event: StatusChanged) -> None:
+def status_changed(event: StatusChanged) -> None:
     """An error opens an alert; the next NoError, or another error, resolves it."""
+    tenant_id = current_tenant_id()
     evse_number, error = event.connector_id, is_error(event.error_code)
     with tenant_transaction(tenant_id):
         charge_point = ChargePoint.objects.only("pk").filter(identity=event.charge_point).first()
@@ -61,8 +48,8 @@ def status_changed(tenant_id: int, event: StatusChanged) -> None:
 
 
 @receives(ChargePointConnected)
-@_on_its_own
-def charge_point_connected(tenant_id: int, event: ChargePointConnected) -> None:
+def charge_point_connected(event: ChargePointConnected) -> None:
+    tenant_id = current_tenant_id()
     end_alerts(
         tenant_id=tenant_id,
         at=event.at,
@@ -73,38 +60,35 @@ def charge_point_connected(tenant_id: int, event: ChargePointConnected) -> None:
 
 
 @receives(SecurityEventReported)
-@_on_its_own
-def security_event(tenant_id: int, event: SecurityEventReported) -> None:
+def security_event(event: SecurityEventReported) -> None:
     """Critical ones, but for those that every start brings. A person resolves them."""
     if event.critical and event.type not in ROUTINE:
         detail = f"{event.type}: {event.tech_info}" if event.tech_info else event.type
-        _tell(tenant_id, event, Alert.Kind.SECURITY, f"security:{event.type}", Severity.CRITICAL, detail)
+        _tell(event, Alert.Kind.SECURITY, f"security:{event.type}", Severity.CRITICAL, detail)
 
 
 @receives(CertificateChanged)
-@_on_its_own
-def certificate_changed(tenant_id: int, event: CertificateChanged) -> None:
+def certificate_changed(event: CertificateChanged) -> None:
     """A station that did not take its certificate can't come back under profile 3 once the old one ends."""
     if event.state == "failed":
         detail = f"Certificate not taken: {event.detail or event.serial_number}"
-        _tell(tenant_id, event, Alert.Kind.SECURITY, "security:certificate", Severity.WARNING, detail)
+        _tell(event, Alert.Kind.SECURITY, "security:certificate", Severity.WARNING, detail)
 
 
 @receives(SecurityProfileChanged)
-@_on_its_own
-def security_profile_changed(tenant_id: int, event: SecurityProfileChanged) -> None:
+def security_profile_changed(event: SecurityProfileChanged) -> None:
     if event.result in ("fellback", "late"):
         detail = f"Did not move to security profile {event.profile}."
-        _tell(tenant_id, event, Alert.Kind.SECURITY, "security:profile", Severity.WARNING, detail)
+        _tell(event, Alert.Kind.SECURITY, "security:profile", Severity.WARNING, detail)
 
 
 @receives(FirmwareUpdateEnded)
-@_on_its_own
-def firmware_update_ended(tenant_id: int, event: FirmwareUpdateEnded) -> None:
+def firmware_update_ended(event: FirmwareUpdateEnded) -> None:
     """A failed update opens an alert, the next one that is installed resolves it."""
+    tenant_id = current_tenant_id()
     if event.state == "failed":
         detail = " ".join(part for part in (event.status, event.version, event.detail) if part)
-        _tell(tenant_id, event, Alert.Kind.FIRMWARE, "firmware", Severity.WARNING, detail)
+        _tell(event, Alert.Kind.FIRMWARE, "firmware", Severity.WARNING, detail)
     elif event.state == "installed":
         end_alerts(
             tenant_id=tenant_id,
@@ -115,7 +99,8 @@ def firmware_update_ended(tenant_id: int, event: FirmwareUpdateEnded) -> None:
         )
 
 
-def _tell(tenant_id: int, event: Event, kind: str, key: str, severity: str, detail: str) -> None:
+def _tell(event: Event, kind: str, key: str, severity: str, detail: str) -> None:
+    tenant_id = current_tenant_id()
     with tenant_transaction(tenant_id):
         charge_point = ChargePoint.objects.only("pk").filter(identity=event.charge_point).first()
         if charge_point is None:

@@ -21,8 +21,7 @@ from django.conf import settings
 from chargepoints.models import Transaction
 from metering.models import Sample, Series
 from metering.pricing.engine import Segment
-from metering.progress import total_of_phases
-from metering.readings import ENERGY, PHASES
+from metering.readings import ENERGY, PHASES, total_of_phases
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 # A start that was kept offline for longer than this was not: the station's clock was wrong.

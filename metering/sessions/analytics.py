@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from metering.progress import total_of_phases
-from metering.readings import ENERGY, POWER
+from metering.readings import ENERGY, POWER, total_of_phases
 
 SOC, TEMPERATURE = "SoC", "Temperature"
 INLET, OUTLET = "Inlet", "Outlet"

@@ -10,6 +10,7 @@ import structlog
 
 from chargepoints.gateway.threads import DatabaseThreads
 from metering.ingest.connection import Connection
+from metering.sessions.enforcement import enforce_sessions
 from tenants.arrays import array_literal
 
 log = structlog.get_logger(__name__)
@@ -39,9 +40,6 @@ class LimitWatch:
             task.add_done_callback(self._tasks.discard)
 
     async def _enforce(self, session_ids: list[int]) -> None:
-        # Here: it needs the price engine, which needs the progress that looks at us.
-        from metering.sessions.enforcement import enforce_sessions
-
         if self._threads is None:
             self._threads = DatabaseThreads(1, "limits")
         try:

@@ -1,14 +1,15 @@
 """How much one gateway process on one core takes: MeterValues of five values, each answered after its commit.
 
 `scripts/bench ingest` starts a durable PostgreSQL and Redis of its own, then, at each number of sockets:
-the bare ASGI echo, the gateway as fast as answers come, and the gateway at a fixed rate (p99 counts from when a
-message was due). The load, PostgreSQL and Redis share the other cores, so on two cores they slow the gateway.
+the bare ASGI echo, the least that durable ingest can be (`floor`), the gateway as fast as answers come, and the gateway
+at a fixed rate (p99 counts from when a message was due). `--watch 30` goes on for so many minutes at that rate, and
+prints the memory of each. The load, PostgreSQL and Redis share the other cores, so on two cores they slow the gateway.
 """
 
 import argparse
 import asyncio
-import itertools
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,14 +20,16 @@ from tests.benchmarks.load import Load, StationSocket, connect
 from tests.benchmarks.server import ServerProcess, pin, running
 
 TENANT = "benchmark"
-_moments = itertools.count()
-# Of the running hour, as live readings are: late ones are noted for the aggregation too.
+_last_us = 0
 _begin = datetime.now(UTC).replace(microsecond=0)
 
 
 def meter_values(socket: StationSocket) -> bytes:
     """A five-value message of a running session, never the same instant twice."""
-    at = (_begin + timedelta(microseconds=100 * next(_moments))).isoformat(timespec="microseconds")[:-6]
+    global _last_us
+    # Now, as live readings are: others would set off the alerts for clocks, and be noted as late for the aggregation.
+    _last_us = max(time.time_ns() // 1000, _last_us + 1)
+    at = datetime.fromtimestamp(_last_us / 1e6, UTC).isoformat(timespec="microseconds")[:-6]
     transaction_id = getattr(socket, "transaction_id", 1)
     return (
         f'[2,"{socket.number}","MeterValues",{{"connectorId":1,"transactionId":{transaction_id},"meterValue":[{{'
@@ -90,7 +93,26 @@ async def bench_echo(server: ServerProcess, count: int, seconds: float) -> None:
         socket.transport.close()
 
 
-async def bench_gateway(server: ServerProcess, count: int, seconds: float, rate: float) -> None:
+async def bench_floor(server: ServerProcess, count: int, seconds: float) -> None:
+    sockets = await connect(server.port, [f"/BENCH-{number}" for number in range(count)])
+    await measure(server, sockets, "durable, and nothing else", seconds, 0)
+    for socket in sockets:
+        socket.transport.close()
+
+
+async def watch_memory(server: ServerProcess, sockets: list[StationSocket], minutes: int, rate: float) -> None:
+    """A long run: what the process holds at the end of each minute."""
+    for minute in range(1, minutes + 1):
+        load = Load(sockets, meter_values, rate)
+        await load.run(60)
+        resident = server.resident_bytes / 1024 / 1024
+        print(
+            f"  minute {minute}: {len(load.waits):,} messages, {resident:.1f} MiB, {len(load.errors)} errors",
+            flush=True,
+        )
+
+
+async def bench_gateway(server: ServerProcess, count: int, seconds: float, rate: float, minutes: int) -> None:
     # The first socket brings up what every process has once.
     await connect(server.port, [f"/ocpp/{TENANT}/WARM-UP"])
     await asyncio.sleep(2)
@@ -102,6 +124,7 @@ async def bench_gateway(server: ServerProcess, count: int, seconds: float, rate:
     await measure(server, sockets, "gateway, all it takes", seconds, 0)
     await measure(server, sockets, f"gateway, {rate:,.0f}/s offered", seconds, rate)
     print(f"  memory: {server.resident_bytes / 1024 / 1024:.0f} MiB after that", flush=True)
+    await watch_memory(server, sockets, minutes, rate)
 
 
 def make_tenant(count: int) -> None:
@@ -128,6 +151,7 @@ def main() -> None:
     arguments.add_argument("--sockets", type=int, nargs="+", default=[200, 2000])
     arguments.add_argument("--seconds", type=float, default=10)
     arguments.add_argument("--rate", type=float, default=4000, help="messages per second of the paced run")
+    arguments.add_argument("--watch", type=int, default=0, help="minutes at that rate, with the memory of each")
     options = arguments.parse_args()
     print("starting PostgreSQL and Redis ...", flush=True)
     start_services(durable=True)
@@ -139,8 +163,10 @@ def main() -> None:
         print(f"{count} sockets:", flush=True)
         with running("tests.benchmarks.echo:application") as server:
             uvloop.run(bench_echo(server, count, options.seconds))
+        with running("tests.benchmarks.floor:application") as server:
+            uvloop.run(bench_floor(server, count, options.seconds))
         with running("csms.asgi:application") as server:
-            uvloop.run(bench_gateway(server, count, options.seconds, options.rate))
+            uvloop.run(bench_gateway(server, count, options.seconds, options.rate, options.watch))
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def running(application: str, *, port: int = 0, **settings: str) -> Iterator[Ser
     child = subprocess.Popen(command, env=environment)
     try:
         pin(child.pid, {0})
-        _wait_open(port, child)
+        wait_open(port, child)
         yield ServerProcess(child, port)
     finally:
         child.terminate()
@@ -104,7 +104,8 @@ def running(application: str, *, port: int = 0, **settings: str) -> Iterator[Ser
             child.wait()
 
 
-def _wait_open(port: int, child: "subprocess.Popen[bytes]") -> None:
+def wait_open(port: int, child: "subprocess.Popen[bytes]") -> None:
+    """Until it listens; SystemExit where it doesn't within a minute."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and child.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

@@ -25,9 +25,9 @@ def web(db: None, redis_clean: Any) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    daphne = Path(sys.executable).parent / "daphne"
+    flags = ["--loop", "uvloop", "--ws", "websockets-sansio", "--lifespan", "off", "--log-level", "warning"]
     process = subprocess.Popen(
-        [str(daphne), "--bind", "127.0.0.1", "--port", str(port), "--verbosity", "0", "csms.asgi:application"],
+        [sys.executable, "-m", "uvicorn", "csms.asgi:application", "--host", "127.0.0.1", "--port", str(port), *flags],
         cwd=ROOT,
         env={**os.environ, "PYTHONWARNINGS": "ignore", "CSMS_ENV": "development"},
     )

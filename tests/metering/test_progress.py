@@ -11,8 +11,8 @@ from chargepoints.models import ChargePoint, Transaction
 from chargepoints.services.transactions import Start, start_transaction
 from metering.ingest.connection import AWAY
 from metering.ingest.message import MeterMessage
-from metering.progress import SessionProgress, total_of_phases
-from metering.readings import ENERGY, POWER, Kind
+from metering.progress import SessionProgress
+from metering.readings import ENERGY, POWER, Kind, total_of_phases
 from tests.metering.conftest import NOW, Fetch, message, reading
 from tests.metering.line import Line
 
