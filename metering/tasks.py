@@ -6,7 +6,6 @@ from typing import Any
 
 import redis
 import structlog
-from celery import shared_task
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
@@ -21,6 +20,7 @@ from metering.pricing import tasks as pricing
 from metering.sessions import tasks as sessions
 from tenants.context import system_transaction
 from tenants.partitions import ensure_partitions
+from tenants.periodic import periodic_task
 from tenants.services.system_alerts import note_missing_partitions
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ DAYS_AHEAD = 7
 QUARANTINE_KEPT = timedelta(days=90)
 
 
-@shared_task(expires=25)
+@periodic_task(expires=25)
 def flush_spilled() -> int:
     """Bring readings from Redis to PostgreSQL; while that is away, the next run tries again."""
     try:
@@ -40,7 +40,7 @@ def flush_spilled() -> int:
         return 0
 
 
-@shared_task(expires=9)
+@periodic_task(expires=9)
 def rebuild_lost_live_statistics() -> int:
     """Where Redis was lost: bring the past day's statistics back from the samples."""
     try:
@@ -50,7 +50,7 @@ def rebuild_lost_live_statistics() -> int:
         return 0
 
 
-@shared_task
+@periodic_task()
 def keep_sample_partitions() -> int:
     """Partitions for every day that may still come or still be replayed; old quarantine deleted."""
     today = datetime.now(UTC).date()

@@ -2,41 +2,41 @@
 
 from typing import Any
 
-from celery import shared_task
 from django.utils import timezone
 
 from smartcharging.services import rebalance as rounds_of_circuits
 from smartcharging.services import rounds, wake
 from smartcharging.services.drift import check_schedules
 from smartcharging.services.settling import settle_lost
+from tenants.periodic import periodic_task
 
 
-@shared_task(expires=9)
+@periodic_task(expires=9)
 def settle_profiles() -> int:
     """Profiles whose command has ended where nobody was told."""
     return settle_lost()
 
 
-@shared_task(expires=50)
+@periodic_task(expires=50)
 def compare_schedules() -> int:
     """Ask stations for their composite schedules; what differs is mended as the answers come."""
     return check_schedules()
 
 
-@shared_task(expires=50)
+@periodic_task(expires=50)
 def rebalance(tenant_id: int, root_id: int, cause: str) -> None:
     """A round of one tree, because something has happened there."""
     wake.take_wake(tenant_id=tenant_id, root_id=root_id)
     rounds_of_circuits.rebalance_circuit(tenant_id=tenant_id, root_id=root_id, cause=cause)
 
 
-@shared_task(expires=50)
+@periodic_task(expires=50)
 def rebalance_all() -> int:
     """By the minute, a round of every tree: what nobody told of is found. The number of trees."""
     return rounds_of_circuits.rebalance_all()
 
 
-@shared_task
+@periodic_task()
 def delete_old_rounds() -> int:
     """Rounds and limits sent are kept for 30 days."""
     return rounds.delete_old_rounds(timezone.now())

@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 import structlog
-from celery import shared_task
 from celery.schedules import crontab
 from django.core.cache import cache
 from django.db import OperationalError
 
 from metering.aggregation import retention, runs
+from tenants.periodic import periodic_task
 
 # After a run of a second, so many seconds of rest: the provisional hour may take a twentieth of a worker's time.
 REST_PER_SECOND, LONGEST_REST_S = 20, 900
@@ -18,13 +18,13 @@ RESTING = "metering:running-hour-rests"
 log = structlog.get_logger(__name__)
 
 
-@shared_task(expires=3000)
+@periodic_task(expires=3000)
 def aggregate_hours() -> int:
     """All hours that are over; also what was missed while no worker ran."""
     return runs.aggregate_due_hours()
 
 
-@shared_task(expires=55)
+@periodic_task(expires=55)
 def aggregate_late() -> int:
     """Hours that readings came late for. Busy or without a database: the next run does it."""
     try:
@@ -33,7 +33,7 @@ def aggregate_late() -> int:
         return 0
 
 
-@shared_task(expires=55)
+@periodic_task(expires=55)
 def aggregate_running() -> None:
     """The hour that isn't over, provisionally: every minute in a small fleet, more rarely where it takes longer."""
     if cache.get(RESTING):
@@ -49,7 +49,7 @@ def aggregate_running() -> None:
         cache.set(RESTING, True, timeout=min(rest, LONGEST_REST_S))
 
 
-@shared_task
+@periodic_task()
 def keep_to_retention() -> dict[str, int]:
     """Samples, hours and days past keeping."""
     return {

@@ -5,6 +5,7 @@ A process that dies in between misses it: the sweeps find what is left (`sweeps`
 
 from chargepoints.events import (
     CertificateChanged,
+    CertificateExpiring,
     ChargePointConnected,
     FirmwareUpdateEnded,
     SecurityEventReported,
@@ -15,11 +16,12 @@ from chargepoints.models import ChargePoint, Transaction
 from metering.alerts.faults import fault_incident, fault_key, is_error
 from metering.alerts.incidents import Incident, end_alerts, record_incidents
 from metering.alerts.rules import ends_with_session
-from metering.alerts.words import INSTALLED, NO_ERROR, OTHER_ERROR, RECONNECTED, SESSION_ENDED
+from metering.alerts.words import INSTALLED, NO_ERROR, OTHER_ERROR, RECONNECTED, RENEWED, SESSION_ENDED
 from metering.models import Alert, Severity
 from tenants.context import current_tenant_id, tenant_transaction
 from tenants.events import Event, receives
 
+EXPIRING = "security:certificate_expiring"
 # Critical by the whitepaper's list, and part of every start.
 ROUTINE = frozenset({"StartupOfTheDevice", "ResetOrReboot"})
 
@@ -73,6 +75,23 @@ def certificate_changed(event: CertificateChanged) -> None:
     if event.state == "failed":
         detail = f"Certificate not taken: {event.detail or event.serial_number}"
         _tell(event, Alert.Kind.SECURITY, "security:certificate", Severity.WARNING, detail)
+    elif event.state == "installed":
+        end_alerts(
+            tenant_id=current_tenant_id(),
+            at=event.at,
+            resolution=RENEWED,
+            kind=Alert.Kind.SECURITY,
+            key=EXPIRING,
+            charge_point__identity=event.charge_point,
+        )
+
+
+@receives(CertificateExpiring)
+def certificate_expiring(event: CertificateExpiring) -> None:
+    """Of a station; an authority's end is told by the event alone, and stands on its page."""
+    detail = f"Its certificate {event.serial_number} ends in {event.days_left} days."
+    severity = Severity.CRITICAL if event.days_left <= 1 else Severity.WARNING
+    _tell(event, Alert.Kind.SECURITY, EXPIRING, severity, detail)
 
 
 @receives(SecurityProfileChanged)

@@ -3,30 +3,30 @@
 from datetime import timedelta
 from typing import Any
 
-from celery import shared_task
 from django.utils import timezone
 
 from metering.alerts.mail import mail_due_alerts
 from metering.alerts.sweeps import sweep_faults, sweep_offline, sweep_silent_sessions
 from metering.models import Alert
 from tenants.context import system_transaction
+from tenants.periodic import periodic_task
 
 RESOLVED_KEPT = timedelta(days=400)
 
 
-@shared_task(expires=55)
+@periodic_task(expires=55)
 def watch_stations() -> int:
     """Stations gone or back, sessions without readings, errors; alerts opened."""
     return sweep_faults() + sweep_offline() + sweep_silent_sessions()
 
 
-@shared_task(expires=25)
+@periodic_task(expires=25)
 def mail_alerts() -> int:
     """Mail what has opened; mails sent."""
     return mail_due_alerts()
 
 
-@shared_task
+@periodic_task()
 def purge_alerts() -> int:
     """Forget alerts that were resolved more than a year ago."""
     with system_transaction():

@@ -18,6 +18,7 @@ RECONNECTED = "The station is connected again."
 NO_ERROR = "The station reports no error any more."
 OTHER_ERROR = "The station reports another error."
 INSTALLED = "A later update was installed."
+RENEWED = "A new certificate was installed."
 READINGS_AGAIN = "Readings come again."
 
 

@@ -4,15 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('metering', '0006_default_thresholds'),
+        ("metering", "0006_default_thresholds"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='alert',
-            name='kind',
-            field=models.CharField(choices=[('threshold', 'Value out of bounds'), ('fault', 'Fault reported'), ('offline', 'Offline'), ('clock', 'Clock is off'), ('register_backwards', 'Register runs backwards'), ('no_readings', 'No readings in a session'), ('security', 'Security'), ('firmware', 'Firmware update failed'), ('over_limit', 'Takes more than its limit'), ('schedule_differs', 'Charging schedule differs')], max_length=30),
+            model_name="alert",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("threshold", "Value out of bounds"),
+                    ("fault", "Fault reported"),
+                    ("offline", "Offline"),
+                    ("clock", "Clock is off"),
+                    ("register_backwards", "Register runs backwards"),
+                    ("no_readings", "No readings in a session"),
+                    ("security", "Security"),
+                    ("firmware", "Firmware update failed"),
+                    ("over_limit", "Takes more than its limit"),
+                    ("schedule_differs", "Charging schedule differs"),
+                ],
+                max_length=30,
+            ),
         ),
     ]

@@ -5,7 +5,6 @@ from typing import Any
 
 import redis
 import structlog
-from celery import shared_task
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
@@ -16,6 +15,7 @@ from metering.models import ChargeDetailRecord, RecordDue, SessionTariff
 from metering.pricing.assignment import freeze_tariff
 from metering.pricing.records import settle_record
 from tenants.context import system_transaction, tenant_transaction
+from tenants.periodic import periodic_task
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ TRY_AGAIN_AFTER = timedelta(minutes=10)
 FORGOTTEN_WITHIN = timedelta(days=35)
 
 
-@shared_task(expires=55)
+@periodic_task(expires=55)
 def make_due_records() -> int:
     """Charge detail records and corrections of sessions that ended; how many were made."""
     now = timezone.now()
@@ -50,7 +50,7 @@ def make_due_records() -> int:
     return made
 
 
-@shared_task(expires=3500)
+@periodic_task(expires=3500)
 def queue_forgotten_sessions() -> int:
     """What a hook should have done and didn't: tariffs not frozen, ended sessions without a record."""
     now = timezone.now()

@@ -2,25 +2,25 @@
 
 from typing import Any
 
-from celery import shared_task
 from django.utils import timezone
 
 from metering.sessions import closing, enforcement, kept
+from tenants.periodic import periodic_task
 
 
-@shared_task(expires=9)
+@periodic_task(expires=9)
 def enforce_session_limits() -> int:
     """Ask stations to stop sessions that have come to a limit."""
     return enforcement.enforce_limits(timezone.now())
 
 
-@shared_task(expires=500)
+@periodic_task(expires=500)
 def close_silent_sessions() -> int:
     """Close sessions that nothing has been heard of for too long."""
     return closing.close_silent_sessions(timezone.now())
 
 
-@shared_task(expires=280)
+@periodic_task(expires=280)
 def keep_analytics() -> int:
     """Work out the analytics of sessions that ended, before their readings go."""
     return kept.keep_due_analytics(timezone.now())

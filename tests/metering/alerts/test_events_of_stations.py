@@ -4,7 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chargepoints.events import CertificateChanged, FirmwareUpdateEnded, SecurityEventReported, SecurityProfileChanged
+from chargepoints.events import (
+    CertificateChanged,
+    CertificateExpiring,
+    FirmwareUpdateEnded,
+    SecurityEventReported,
+    SecurityProfileChanged,
+)
 from chargepoints.models import ChargePoint
 from metering.models import Alert
 from tenants.context import tenant_transaction
@@ -62,3 +68,14 @@ def test_a_certificate_that_was_not_taken_and_a_profile_that_fell_back_open_aler
     profile = SecurityProfileChanged(charge_point="CP-1", at=NOW, profile=3, result="fellback")
     assert len(tell(station, certificate)) == 1
     assert [alert.key for alert in tell(station, profile)] == ["security:certificate", "security:profile"]
+
+
+def test_a_certificate_near_its_end_opens_an_alert_that_a_new_one_resolves(station: ChargePoint) -> None:
+    ending = CertificateExpiring(
+        charge_point="CP-1", at=NOW, authority="", serial_number="12", ends_at=NOW, days_left=7
+    )
+    (alert,) = tell(station, ending)
+    assert (alert.severity, "7 days" in alert.detail) == ("warning", True)
+    installed = CertificateChanged(charge_point="CP-1", at=NOW, state="installed", serial_number="13", detail="")
+    (alert,) = tell(station, installed)
+    assert alert.status == "resolved"
