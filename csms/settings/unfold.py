@@ -81,6 +81,16 @@ UNFOLD_SETTINGS: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Smart charging"),
+                "items": [
+                    _item(_("Circuits"), "account_tree", "smartcharging_circuit_changelist"),
+                    _item(_("Limits sent"), "tune", "smartcharging_limitsent_changelist"),
+                    _item(_("Profile templates"), "schedule", "smartcharging_profiletemplate_changelist"),
+                    _item(_("Needs of tags"), "departure_board", "smartcharging_idtagneed_changelist"),
+                    _item(_("Energy prices"), "euro", "smartcharging_energyprice_changelist"),
+                ],
+            },
+            {
                 "title": _("Drivers"),
                 "items": [
                     _item(_("Id tags"), "badge", "chargepoints_idtag_changelist"),
@@ -104,6 +114,7 @@ UNFOLD_SETTINGS: dict[str, Any] = {
                     _item(_("Sites"), "location_on", "chargepoints_site_changelist"),
                     _item(_("Who decides about tags"), "how_to_reg", "chargepoints_authorizationwebhook_changelist"),
                     _item(_("Configuration keys"), "tune", "tenant_configuration"),
+                    _item(_("Security"), "password", "chargepoints_securitysettings_changelist"),
                     _item(_("Certificate authorities"), "shield_lock", "chargepoints_certificateauthority_changelist"),
                     _item(_("Station certificates"), "workspace_premium", "chargepoints_stationcertificate_changelist"),
                     _item(_("Metering"), "electric_meter", "metering_meteringsettings_changelist"),

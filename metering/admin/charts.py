@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from metering.admin.overlays import Overlay, OverlayQuery, overlays_of
 from metering.charts import LONGEST, SHORTEST, Line, Lines, Point, lines, series_of
 from metering.models import Series
 from metering.readings import ENERGY, POWER
@@ -35,24 +36,32 @@ SHOWN_UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Measurands that are drawn together; the first needs no name. `right`: on a second axis."""
+    """Measurands that are drawn together; the first needs no name. `right`: on a second axis.
+
+    `overlaid`: what other apps know in its unit is drawn over it (`metering.admin.overlays`).
+    """
 
     title: str | Promise
     measurands: tuple[str, ...]
     unit: str
     right: tuple[str, str] | None = None
+    overlaid: bool = False
 
 
 CHARTS = {
-    "power": Chart(gettext_lazy("Power"), (POWER, "Power.Active.Export", "Power.Offered"), "W"),
-    "current": Chart(gettext_lazy("Current"), ("Current.Import", "Current.Export", "Current.Offered"), "A"),
+    "power": Chart(gettext_lazy("Power"), (POWER, "Power.Active.Export", "Power.Offered"), "W", overlaid=True),
+    "current": Chart(
+        gettext_lazy("Current"), ("Current.Import", "Current.Export", "Current.Offered"), "A", overlaid=True
+    ),
     "voltage": Chart(gettext_lazy("Voltage"), ("Voltage",), "V"),
     "soc": Chart(gettext_lazy("State of charge"), ("SoC",), "Percent"),
     "temperature": Chart(gettext_lazy("Temperature"), ("Temperature",), "Celsius"),
     "energy": Chart(gettext_lazy("Energy register"), (ENERGY, "Energy.Active.Export.Register"), "Wh"),
 }
 SESSION_CHARTS = {
-    "curve": Chart(gettext_lazy("Charging curve"), (POWER, "Power.Offered", "SoC"), "W", ("SoC", "Percent")),
+    "curve": Chart(
+        gettext_lazy("Charging curve"), (POWER, "Power.Offered", "SoC"), "W", ("SoC", "Percent"), overlaid=True
+    ),
     "energy": Chart(gettext_lazy("Energy delivered"), (ENERGY,), "Wh"),
     "current": CHARTS["current"],
     "voltage": CHARTS["voltage"],
@@ -153,12 +162,13 @@ def charts_json(
     shown = dict(charts)
     if other:
         shown[OTHER] = Chart(other, (other,), _unit_of(drawn, other))
+    overlays = overlays_of(OverlayQuery(charge_point_id, evse_number, start, end, now))
     return {
         "start": _milliseconds(start),
         "end": _milliseconds(end),
         "now": _milliseconds(now),
         "step": drawn.step.total_seconds() if drawn.step else 0,
-        "charts": {key: _chart(chart, drawn, evse_number, register_from) for key, chart in shown.items()},
+        "charts": {key: _chart(chart, drawn, evse_number, register_from, overlays) for key, chart in shown.items()},
     }
 
 
@@ -177,7 +187,9 @@ def shown_unit(unit: str) -> tuple[str, int]:
     return SHOWN_UNITS.get(unit, (unit, 1))
 
 
-def _chart(chart: Chart, drawn: Lines, evse_number: int | None, register_from: Decimal | None) -> dict[str, Any]:
+def _chart(
+    chart: Chart, drawn: Lines, evse_number: int | None, register_from: Decimal | None, overlays: list[Overlay]
+) -> dict[str, Any]:
     own = [line for line in drawn.lines if line.series.measurand in chart.measurands]
     right = chart.right
     left = [
@@ -187,6 +199,7 @@ def _chart(chart: Chart, drawn: Lines, evse_number: int | None, register_from: D
     left.sort(key=lambda line: chart.measurands.index(line.series.measurand))
     found = [_line(line, "left", evse_number, register_from) for line in left]
     found += [_line(line, "right", evse_number, register_from) for line in others]
+    found += [_overlay(one) for one in overlays if chart.overlaid and one.unit == chart.unit and any(one.points)]
     return {
         "unit": shown_unit(chart.unit)[0],
         "right": shown_unit(right[1])[0] if right and others else "",
@@ -203,6 +216,12 @@ def _line(line: Line, axis: str, evse_number: int | None, register_from: Decimal
         "unit": unit,
         "points": [_point(point, base, divisor) for point in line.points],
     }
+
+
+def _overlay(overlay: Overlay) -> dict[str, Any]:
+    unit, divisor = shown_unit(overlay.unit)
+    points = [point and [_milliseconds(point[0]), round(point[1] / divisor, 4)] for point in overlay.points]
+    return {"label": overlay.label, "axis": "left", "unit": unit, "step": True, "points": points}
 
 
 def _base(line: Line, register_from: Decimal) -> Decimal:

@@ -41,6 +41,7 @@ from metering.models import (
     Tariff,
     TariffAssignment,
 )
+from smartcharging.models import Circuit, EnergyPrice, IdTagNeed, LimitSent
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Role, Tenant, User
 from tenants.services.api_keys import issue_api_key
@@ -159,6 +160,20 @@ def stocked(tenant: Tenant) -> Transaction:
         StationUpload.objects.create(
             tenant=tenant, charge_point=station, kind="diagnostics", expires_at=NOW, requested_by="x"
         )
+        circuit = Circuit.objects.create(tenant=tenant, name="Transformer", capacity=63)
+        LimitSent.objects.create(
+            tenant=tenant,
+            circuit=circuit,
+            charge_point=station,
+            evse_number=1,
+            at=NOW,
+            limit_a=16,
+            reason="equal_share",
+        )
+        EnergyPrice.objects.create(
+            tenant=tenant, zone="XX-YY", start_at=NOW, end_at=NOW + timedelta(hours=1), price=1, currency="EUR"
+        )
+        IdTagNeed.objects.create(tenant=tenant, id_tag=tag, priority=5)
         issue_api_key(name="billing", role=Role.VIEWER)
         record(actor="x", origin="api", action="create", target=station)
     with system_transaction():

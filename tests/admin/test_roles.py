@@ -19,6 +19,8 @@ OPERATORS_ADD = {
     "chargepoints_firmwarerollout",
     "chargepoints_idtag",
     "metering_idtaglimit",
+    "smartcharging_idtagneed",
+    "smartcharging_profiletemplate",
 }
 OPERATORS_CHANGE = {*OPERATORS_ADD, "chargepoints_chargepoint"}
 ADMINISTRATORS_SEE = {"chargepoints_authorizationwebhook", "tenants_apikey"}

@@ -1,16 +1,18 @@
 """Management commands that make tenants."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 
 from chargepoints.tasks import keep_message_log
 from metering.tasks import keep_sample_partitions
-from tenants.context import system_transaction
-from tenants.models import Membership, Tenant, User
+from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.models import Membership, SystemAlert, Tenant, User
 from tenants.partitions import partition_days
 from tenants.tasks import purge_events, purge_idempotent_answers, purge_sessions
 
@@ -61,3 +63,17 @@ def test_partitions_are_made_a_week_ahead_and_sweeps_run() -> None:
     for table in ("chargepoints_message", "metering_sample"):
         assert len(partition_days(table)) >= 9
     assert [purge_events(), purge_idempotent_answers(), purge_sessions()] == [0, 0, 0]
+
+
+def test_a_missing_partition_of_the_message_log_is_told_and_made() -> None:
+    day = datetime.now(UTC).date() + timedelta(days=2)
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute("SELECT csms_drop_partition('chargepoints_message', %s)", [day])
+    keep_message_log()
+    assert day in partition_days("chargepoints_message")
+    with system_transaction():
+        alert = SystemAlert.objects.get(kind="missing_partition")
+        assert alert.subject == f"chargepoints_message {day}"
+    keep_message_log()
+    with system_transaction():
+        assert SystemAlert.objects.get(kind="missing_partition").resolved_at is not None

@@ -35,6 +35,8 @@
     const local = Date.UTC(found.year, found.month - 1, found.day, found.hour, found.minute, found.second);
     return local - Math.floor(at / 1000) * 1000;
   };
+  // The moment at which clocks in the zone show `local` (UTC milliseconds of what they show).
+  const instant = (local, zone) => local - offset(local - offset(local, zone), zone);
   const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const moment = (at, zone) => format(at, zone, { weekday: "short", day: "numeric", month: "short", year: "numeric",
     ...clock, second: "2-digit", timeZoneName: "short" });
@@ -42,9 +44,8 @@
     const step = STEPS.find((one) => (to - from) / one <= most) || STEPS[STEPS.length - 1];
     const found = [];
     for (let local = Math.ceil((from + offset(from, zone)) / step) * step; ; local += step) {
-      // The offset may change on the way: ask at the place itself.
-      const guess = local - offset(from, zone);
-      const at = local - offset(guess, zone);
+      // The offset may change on the way: it is asked for at the place itself.
+      const at = instant(local, zone);
       if (at > to) return found;
       if (at >= from) found.push({ value: at, step });
     }
@@ -118,6 +119,6 @@
 
   window.csmsCharts = {
     onTheme, paintScales, axis, shared, colour, lineColour, dash, stroke, ticks, tickLabel, moment, number, quantity,
-    fill, fillTable, element,
+    fill, fillTable, element, instant, offset,
   };
 })();

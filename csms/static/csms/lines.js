@@ -177,7 +177,8 @@
       return {
         label: line.label, data, yAxisID: line.axis, csmsUnit: line.unit, hidden: this.hidden.has(line.label),
         borderDash: dash(index), borderWidth: index === 0 ? 2.2 : 1.7, tension: 0, spanGaps: false,
-        pointRadius: data.map((_, at) => (lone(at) ? 3 : data.length <= 24 ? 2 : 0)), pointHoverRadius: 5, pointHitRadius: 0,
+        // The corners of a stepped line are no readings.
+        pointRadius: data.map((_, at) => (line.step ? 0 : lone(at) ? 3 : data.length <= 24 ? 2 : 0)), pointHoverRadius: 5, pointHitRadius: 0,
       };
     }
 

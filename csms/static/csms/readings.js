@@ -1,7 +1,7 @@
 // The charts of a page (data-charts) share one time range: presets, dragging, moving; fetched anew while it is "up to now".
 (() => {
   const { LineChart, moment, fill } = window.csmsCharts;
-  const FROM_ZERO = new Set(["power", "current", "curve"]);
+  const FROM_ZERO = new Set(["power", "current", "curve", "load-L1", "load-L2", "load-L3"]);
   const SHORTEST = 10000, LONGEST = 400 * 86400000;
   const FASTEST_S = 10, SLOWEST_S = 60;
 

@@ -1,0 +1,110 @@
+"""The log of every limit that load management sent, and why; as a list, and as a file."""
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
+
+from smartcharging.admin.circuit_page import result_pill
+from smartcharging.admin.load_bars import amps_said
+from smartcharging.admin.shared import number_asked
+from smartcharging.api.limits_sent import HEADER, pages_of_limits
+from smartcharging.circuit_selectors import limits_sent_to
+from smartcharging.models import Circuit, LimitSent
+from smartcharging.reason_words import cause_in_words, reason_in_words
+from tenants.admin.base import ReadOnlyAdmin, access_of
+from tenants.api.csv_export import csv_response
+
+
+class CircuitFilter(admin.SimpleListFilter):
+    """A circuit with all below it."""
+
+    title, parameter_name = _("circuit"), "circuit"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        found = Circuit.objects.order_by("name").values_list("pk", "name")[:500]
+        return [(str(pk), name) for pk, name in found]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LimitSent]) -> QuerySet[LimitSent]:
+        pk = number_asked(self.value() or "")
+        circuit = Circuit.objects.filter(pk=pk).first() if pk is not None else None
+        if self.value() is None:
+            return queryset
+        return queryset.none() if circuit is None else queryset & limits_sent_to(circuit)
+
+
+@admin.register(LimitSent)
+class LimitSentAdmin(ReadOnlyAdmin):
+    list_display = [
+        *("at", "place", "limit_shown", "previous_shown", "reason_shown", "cause_shown", "result_shown"),
+        *("result_at", "detail"),
+    ]
+    list_filter = [CircuitFilter, "result", "purpose", ("at", admin.DateFieldListFilter)]
+    search_fields = ["charge_point__identity_key"]
+    search_help_text = _("Charge point")
+    list_select_related = ["charge_point"]
+    date_hierarchy = "at"
+    list_before_template = "office/limit_log.html"
+    fields = [
+        *("circuit", "charge_point", "evse_number", "transaction_id", "at", "purpose", "limit_a", "previous_a"),
+        *("reason_shown", "cause_shown", "detail", "result_shown", "result_at", "command"),
+    ]
+    readonly_fields = ["reason_shown", "cause_shown", "result_shown"]
+
+    @admin.display(description=_("Connector"), ordering="charge_point__identity_key")
+    def place(self, row: LimitSent) -> str:
+        return f"{row.charge_point.identity} / {row.evse_number}"
+
+    @admin.display(description=_("Limit"), ordering="limit_a")
+    def limit_shown(self, row: LimitSent) -> str:
+        return amps_said(row.limit_a)
+
+    @admin.display(description=_("Before"), ordering="previous_a")
+    def previous_shown(self, row: LimitSent) -> str:
+        return amps_said(row.previous_a)
+
+    @admin.display(description=_("Why"), ordering="reason")
+    def reason_shown(self, row: LimitSent) -> str:
+        return reason_in_words(row.reason)
+
+    @admin.display(description=_("Set off by"), ordering="cause")
+    def cause_shown(self, row: LimitSent) -> str:
+        return cause_in_words(row.cause) if row.cause else "–"
+
+    @admin.display(description=_("Result"), ordering="result")
+    def result_shown(self, row: LimitSent) -> SafeString:
+        return result_pill(row)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        return super().get_search_results(request, queryset, search_term.lower())
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        asked = request.GET.urlencode()
+        return cast(HttpResponse, super().changelist_view(request, {"log_query": asked, **(extra_context or {})}))
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("export/", self.admin_site.admin_view(self.export_view), name="limits_sent_export")
+        return [own, *super().get_urls()]
+
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """What the list shows with its filters, all of it, oldest first; streamed."""
+        access = access_of(request)
+        if access is None or not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = self.get_changelist_instance(request).get_queryset(request)
+        # Without the joins and order of the list.
+        wanted = LimitSent.objects.filter(pk__in=rows.order_by().values("pk")).select_related("charge_point")
+        return csv_response(
+            Request(request),
+            filename=f"limits-sent-{timezone.now():%Y%m%dT%H%M%SZ}.csv",
+            header=HEADER,
+            pages=pages_of_limits(access.tenant.pk, wanted.order_by("at", "id")),
+        )
