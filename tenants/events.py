@@ -26,6 +26,18 @@ class Event:
         return {_camel(name): _plain(value) for name, value in asdict(self).items() if name in own}
 
 
+def event_types() -> dict[str, type[Event]]:
+    """All events that there are, by their public name."""
+    found: dict[str, type[Event]] = {}
+    waiting = Event.__subclasses__()
+    while waiting:
+        one = waiting.pop()
+        waiting += one.__subclasses__()
+        if "event_type" in one.__dict__:
+            found[one.event_type] = one
+    return found
+
+
 def publish(event: Event) -> None:
     """Store the event in the open transaction; run its in-process receivers once that has committed."""
     publish_all([event])

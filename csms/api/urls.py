@@ -47,6 +47,7 @@ from smartcharging.api.templates import TemplateViewSet
 from tenants.api.events import EventViewSet
 from tenants.api.sign_in import RefreshView, TokenView
 from tenants.api.views import NotFoundView
+from tenants.api.webhooks import WebhookViewSet
 
 STATION = r"chargepoints/(?P<charge_point_id>[^/]+)"
 SESSION = r"transactions/(?P<id>[0-9]{1,18})"
@@ -90,6 +91,7 @@ router.register(rf"{CIRCUIT}/members", MemberViewSet, "circuit-member")
 router.register(rf"{CIRCUIT}/limits", CircuitLimitViewSet, "circuit-limit")
 router.register(rf"{CIRCUIT}/limits-sent", LimitSentViewSet, "limit-sent")
 router.register("events", EventViewSet, "event")
+router.register("webhooks", WebhookViewSet, "webhook")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/token", TokenView.as_view()),

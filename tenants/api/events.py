@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 
 from tenants.api.pagination import paged, read_limit
 from tenants.api.views import TenantViewSet
+from tenants.delivery.feed import settled_events
 from tenants.models import OutboxEvent
 
 
@@ -51,10 +51,3 @@ class EventViewSet(TenantViewSet):
         rows = list(settled_events().filter(id__gt=int(after)).order_by("id")[:limit])
         cursor = str(rows[-1].pk) if rows else after
         return paged(EventSerializer(rows, many=True).data, next=cursor, limit=limit)
-
-
-def settled_events() -> QuerySet[OutboxEvent]:
-    """Events below every transaction still under way: an id handed out earlier can't commit behind a reader's cursor."""
-    return OutboxEvent.objects.extra(
-        where=["xmin::text::bigint < (pg_snapshot_xmin(pg_current_snapshot())::text::bigint & 4294967295)"]
-    )

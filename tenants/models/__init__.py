@@ -8,10 +8,12 @@ from tenants.models.outbox import OutboxEvent
 from tenants.models.people import Membership, Role, User
 from tenants.models.system_alert import SystemAlert
 from tenants.models.tenant import Tenant
+from tenants.models.webhook import FeedCursor, Webhook, WebhookDelivery
 
 __all__ = [
     "ApiKey",
     "AuditEntry",
+    "FeedCursor",
     "IdempotentAnswer",
     "Membership",
     "OutboxEvent",
@@ -20,4 +22,6 @@ __all__ = [
     "Tenant",
     "TenantOwned",
     "User",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -43,7 +43,7 @@ from metering.models import (
 )
 from smartcharging.models import Circuit, EnergyPrice, IdTagNeed, LimitSent
 from tenants.context import system_transaction, tenant_transaction
-from tenants.models import Role, Tenant, User
+from tenants.models import OutboxEvent, Role, Tenant, User, Webhook, WebhookDelivery
 from tenants.services.api_keys import issue_api_key
 from tenants.services.audit import record
 from tests.api.conftest import make_session, make_station
@@ -87,6 +87,9 @@ def stocked(tenant: Tenant) -> Transaction:
         Command.objects.create(tenant=tenant, charge_point=station, action="Reset", requested_by="x", origin="api")
         bulk = BulkCommand.objects.create(tenant=tenant, action="Reset", total=1, requested_by="x", origin="api")
         BulkTarget.objects.create(tenant=tenant, bulk=bulk, charge_point=station)
+        webhook = Webhook.objects.create(tenant=tenant, url="https://hooks.example.com/", secret="-")
+        event = OutboxEvent.objects.create(tenant=tenant, event_type="session.started", at=NOW, charge_point="CP1")
+        WebhookDelivery.objects.create(tenant=tenant, webhook=webhook, event=event, state="dead", attempts=5)
         AuthorizationWebhook.objects.create(tenant=tenant, url="https://tags.example.com/", enabled=False)
         Reservation.objects.create(
             tenant=tenant,

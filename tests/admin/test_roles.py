@@ -23,7 +23,9 @@ OPERATORS_ADD = {
     "smartcharging_profiletemplate",
 }
 OPERATORS_CHANGE = {*OPERATORS_ADD, "chargepoints_chargepoint"}
-ADMINISTRATORS_SEE = {"chargepoints_authorizationwebhook", "tenants_apikey"}
+ADMINISTRATORS_SEE = {
+    *("chargepoints_authorizationwebhook", "tenants_apikey", "tenants_webhook", "tenants_webhookdelivery"),
+}
 
 
 def stem(model: Any) -> str:

@@ -1,0 +1,26 @@
+"""`manage.py deliver_events`: sends events to webhooks until it is told to stop. Any number of these may run."""
+
+import asyncio
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from tenants.delivery.webhooks import deliver
+
+
+class Command(BaseCommand):
+    """SIGTERM and SIGINT let what is being sent finish."""
+
+    help = "Send events to webhooks until SIGTERM."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(_run())
+
+
+async def _run() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await deliver(stop)
