@@ -194,6 +194,9 @@ SECURITY_EVENT_DAYS = env_int("CSMS_SECURITY_EVENT_DAYS", 365)
 # Requests that tenants' systems are sent (who decides about tags) may go to private addresses, and over http.
 # For development and closed networks only: a tenant could reach whatever this server can.
 ALLOW_PRIVATE_HOOKS = env_bool("CSMS_ALLOW_PRIVATE_HOOKS", default=False)
+# The broker that events of all tenants are published to: mqtt[s]://[user:password@]host[:port]; empty: none.
+MQTT_URL = env("CSMS_MQTT_URL")
+MQTT_CA_FILE = env("CSMS_MQTT_CA_FILE")
 MESSAGE_LOG_DAYS = env_int("CSMS_MESSAGE_LOG_DAYS", 7)
 DEFAULT_TENANT_SLUG = env("CSMS_DEFAULT_TENANT", "demo")
 METRICS_TOKEN = env("CSMS_METRICS_TOKEN")

@@ -41,7 +41,7 @@ async def deliver(stop: asyncio.Event) -> None:
                 task.add_done_callback(lambda _task, hook=hook: running.pop(hook.id, None))  # type: ignore[misc]
         except Exception as error:
             log.warning("webhooks wait", error=f"{type(error).__name__}: {error}"[:200])
-        await _pause(stop, IDLE_S)
+        await pause(stop, IDLE_S)
     await asyncio.gather(*running.values(), return_exceptions=True)
 
 
@@ -112,7 +112,8 @@ def signed(secrets: list[str], event_id: str, body: bytes) -> dict[str, str]:
     return headers
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """So long, or until `stop`."""
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()

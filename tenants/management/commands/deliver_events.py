@@ -1,4 +1,4 @@
-"""`manage.py deliver_events`: sends events to webhooks until it is told to stop. Any number of these may run."""
+"""`manage.py deliver_events`: sends events to webhooks and MQTT until it is told to stop. Any number of these may run."""
 
 import asyncio
 import signal
@@ -6,13 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from tenants.delivery.mqtt import publish_feed
 from tenants.delivery.webhooks import deliver
 
 
 class Command(BaseCommand):
     """SIGTERM and SIGINT let what is being sent finish."""
 
-    help = "Send events to webhooks until SIGTERM."
+    help = "Send events to webhooks and MQTT until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
         asyncio.run(_run())
@@ -23,4 +24,4 @@ async def _run() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await deliver(stop)
+    await asyncio.gather(deliver(stop), publish_feed(stop))
