@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from django.utils.module_loading import autodiscover_modules
+
 from tenants.context import current_tenant_id, on_commit
 from tenants.models import OutboxEvent, Tenant
 
@@ -23,11 +25,12 @@ class Event:
     def data(self) -> dict[str, Any]:
         """The payload that clients see: all own fields, camelCase, times in RFC 3339."""
         own = {field.name for field in fields(self)} - {"charge_point", "at"}
-        return {_camel(name): _plain(value) for name, value in asdict(self).items() if name in own}
+        return {camel(name): _plain(value) for name, value in asdict(self).items() if name in own}
 
 
 def event_types() -> dict[str, type[Event]]:
     """All events that there are, by their public name."""
+    autodiscover_modules("events")
     found: dict[str, type[Event]] = {}
     waiting = Event.__subclasses__()
     while waiting:
@@ -73,7 +76,8 @@ def receives(event_class: type[Event]) -> Callable[[Receiver], Receiver]:
     return register
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A field's name as clients see it."""
     head, *rest = name.split("_")
     return head + "".join(word.title() for word in rest)
 

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +13,8 @@ from rest_framework.response import Response
 from tenants.api.pagination import paged, read_limit
 from tenants.api.views import TenantViewSet
 from tenants.delivery.feed import settled_events
+from tenants.event_schemas import first_sentence, schema_of
+from tenants.events import event_types
 from tenants.models import OutboxEvent
 
 
@@ -25,6 +28,12 @@ class EventSerializer(serializers.ModelSerializer[OutboxEvent]):
     class Meta:
         model = OutboxEvent
         fields = ["eventId", "eventType", "timestamp", "chargePointId", "data"]
+
+
+class EventTypeSerializer(serializers.Serializer[Any]):
+    eventType = serializers.CharField()
+    description = serializers.CharField()
+    schema = serializers.DictField(help_text="JSON schema of what webhooks and MQTT carry.")
 
 
 class EventViewSet(TenantViewSet):
@@ -51,3 +60,15 @@ class EventViewSet(TenantViewSet):
         rows = list(settled_events().filter(id__gt=int(after)).order_by("id")[:limit])
         cursor = str(rows[-1].pk) if rows else after
         return paged(EventSerializer(rows, many=True).data, next=cursor, limit=limit)
+
+    @extend_schema(responses=EventTypeSerializer(many=True))
+    @action(detail=False)
+    def types(self, request: Request) -> Response:
+        """All kinds of events, with the JSON schema of each."""
+        known = sorted(event_types().items())
+        return Response(
+            [
+                {"eventType": name, "description": first_sentence(event), "schema": schema_of(event)}
+                for name, event in known
+            ]
+        )
