@@ -27,6 +27,9 @@ SPECTACULAR: dict[str, Any] = {
         "IdTagType": "chargepoints.models.id_tag.IdTag.Type",
         "ConnectorStatus": "chargepoints.models.connector.ConnectorStatus",
         "IdTagStatus": ["Accepted", "Blocked"],
+        "CircuitKind": "smartcharging.models.circuit.Circuit.Kind",
+        "CircuitUnit": "smartcharging.models.circuit.Circuit.Unit",
+        "ChargingProfilePurpose": ["ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"],
         "Registration": ["Accepted", "Pending", "Rejected"],
     },
 }
