@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from celery import current_app
@@ -201,7 +202,7 @@ def test_a_circuit_is_made_changed_and_deleted(tenant: Tenant, admin: Client) ->
     with tenant_transaction(tenant.pk):
         made.refresh_from_db()
         entry = AuditEntry.objects.get(action="change", object_type="circuit")
-    assert (made.capacity, made.strategy) == (40, "priority")
+    assert (made.capacity, made.strategy) == (Decimal(40), "priority")
     assert entry.changes["strategy"] == ["equal", "priority"]
     gone = page("smartcharging_circuit_delete", made.pk)
     assert "No connector hangs on it" in text(admin.get(gone))
@@ -282,12 +283,12 @@ def test_a_grid_signal_is_set_in_local_time_and_cancelled(tenant: Tenant, operat
     root = make_circuit(tenant)
     url = page("circuit_limit", root.pk)
     end = (timezone.now() + timedelta(hours=5)).replace(second=0, microsecond=0)
-    local = timezone.localtime(end, timezone.zoneinfo.ZoneInfo("Europe/Berlin"))
+    local = timezone.localtime(end, ZoneInfo("Europe/Berlin"))
     given = {"limit": "20", "unit": "A", "start_at": "", "end_at": f"{local:%Y-%m-%dT%H:%M}", "reason": "Grid"}
     assert operator.post(url, given).status_code == 302
     with tenant_transaction(tenant.pk):
         row = CircuitLimit.objects.get()
-    assert (row.limit_a, row.end_at, row.requested_by) == (20, end, "oscar")
+    assert (row.limit_a, row.end_at, row.requested_by) == (Decimal(20), end, "oscar")
     assert "at most 20 A on each phase" in text(operator.get(page("smartcharging_circuit_change", root.pk)))
     gone = page("circuit_limit_cancel", root.pk, row.pk)
     assert "holds no longer" in text(operator.get(gone))
@@ -341,7 +342,7 @@ def test_a_sessions_limit_and_need_stand_on_its_page(station: ChargePoint, tenan
     assert operator.post(url, given).status_code == 302
     with tenant_transaction(tenant.pk):
         need = SessionNeed.objects.get()
-    assert (need.energy_wh, need.max_a, need.requested_by) == (22_500, 16, "oscar")
+    assert (need.energy_wh, need.max_a, need.requested_by) == (22_500, Decimal(16), "oscar")
     shown = text(operator.get(shown_at))
     assert "of 22.5 kWh" in shown
     assert "To have its energy by its departure." in shown

@@ -146,7 +146,7 @@ def test_a_station_that_cannot_say_is_reported_as_such(station: ChargePoint, ope
 def test_a_profile_is_sent_and_its_result_watched(station: ChargePoint, operator: Client, tenant: Tenant) -> None:
     answer = operator.post(page("charge_point_profile_new", station.pk), {**FORM, "do": "send"})
     command, row = only(tenant, Command), only(tenant, ChargingProfile)
-    assert answer.url == page("chargepoints_command_change", command.pk)
+    assert answer["Location"] == page("chargepoints_command_change", command.pk)
     assert (row.state, row.requested_by, row.recurrency) == ("sending", "oscar", "daily")
     periods = command.payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"]
     assert [(one["startPeriod"], one["limit"]) for one in periods] == [(0, 16), (28800, 8)]
@@ -311,7 +311,7 @@ def test_many_are_named_before_anything_is_sent(station: ChargePoint, operator: 
         assert not BulkCommand.objects.exists()
     answer = operator.post(url, {**given, "step": "send"})
     bulk = only(tenant, BulkCommand)
-    assert answer.url == page("chargepoints_bulkcommand_change", bulk.pk)
+    assert answer["Location"] == page("chargepoints_bulkcommand_change", bulk.pk)
     assert (bulk.action, bulk.total) == ("SetChargingProfile", 2)
 
 

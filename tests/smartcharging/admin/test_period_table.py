@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +15,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def table(*rows: dict[str, str]) -> PeriodTable:
+def table(*rows: dict[str, Any]) -> PeriodTable:
     return PeriodTable([PeriodRow(**row) for row in rows])
 
 
