@@ -61,11 +61,11 @@ def test_every_action_crosses_the_wire_in_a_compliance_case(status: Status) -> N
 
 def test_compose_names_all_processes_and_gives_the_owners_login_to_the_migration_alone() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    assert {"postgres", "redis", "migrate", "gateway", "web", "worker", "beat", "proxy"} == set(services)
+    assert {"postgres", "redis", "migrate", "gateway", "web", "worker", "events", "beat", "proxy"} == set(services)
     holders = {name for name, service in services.items() if "DATABASE_OWNER_URL" in service.get("environment", {})}
     assert holders == {"migrate"}
 
 
 def test_the_procfile_names_the_processes_of_the_design() -> None:
     names = {line.partition(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()}
-    assert names == {"gateway", "web", "worker", "beat", "fleet"}
+    assert names == {"gateway", "web", "worker", "events", "beat", "fleet"}

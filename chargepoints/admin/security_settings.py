@@ -1,11 +1,10 @@
 """What the tenant sets about its stations' security."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.models import SecuritySettings
-from tenants.admin.base import TenantModelAdmin, access_of
+from tenants.admin.base import TenantModelAdmin
 
 
 @admin.register(SecuritySettings)
@@ -26,9 +25,3 @@ class SecuritySettingsAdmin(TenantModelAdmin):
             },
         )
     ]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        access = access_of(request)
-        if access is None or not super().has_add_permission(request):
-            return False
-        return not SecuritySettings.objects.filter(tenant_id=access.tenant.pk).exists()

@@ -29,7 +29,7 @@ FAST = ("shared_buffers=256MB", "fsync=off", "synchronous_commit=off", "full_pag
 COMMON = (
     f"listen_addresses={HOST}",
     "unix_socket_directories=",
-    "max_connections=200",
+    "max_connections=300",
     "timezone=UTC",
     "log_timezone=UTC",
     "log_min_messages=warning",

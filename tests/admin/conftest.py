@@ -21,6 +21,7 @@ from chargepoints.models import (
     IdTag,
     Reservation,
     SecurityEvent,
+    SecuritySettings,
     SignInAttempt,
     Site,
     StationCertificate,
@@ -41,7 +42,7 @@ from metering.models import (
     Tariff,
     TariffAssignment,
 )
-from smartcharging.models import Circuit, EnergyPrice, IdTagNeed, LimitSent
+from smartcharging.models import Circuit, EnergyPrice, IdTagNeed, LimitSent, ProfileTemplate
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import OutboxEvent, Role, Tenant, User, Webhook, WebhookDelivery
 from tenants.services.api_keys import issue_api_key
@@ -163,6 +164,9 @@ def stocked(tenant: Tenant) -> Transaction:
         StationUpload.objects.create(
             tenant=tenant, charge_point=station, kind="diagnostics", expires_at=NOW, requested_by="x"
         )
+        # Every tenant begins with the same ones.
+        ProfileTemplate.objects.exclude(name="overnight").delete()
+        ProfileTemplate.objects.update(name="late shift")
         circuit = Circuit.objects.create(tenant=tenant, name="Transformer", capacity=63)
         LimitSent.objects.create(
             tenant=tenant,
@@ -177,6 +181,7 @@ def stocked(tenant: Tenant) -> Transaction:
             tenant=tenant, zone="XX-YY", start_at=NOW, end_at=NOW + timedelta(hours=1), price=1, currency="EUR"
         )
         IdTagNeed.objects.create(tenant=tenant, id_tag=tag, priority=5)
+        SecuritySettings.objects.create(tenant=tenant, password_rotation_days=90)
         issue_api_key(name="billing", role=Role.VIEWER)
         record(actor="x", origin="api", action="create", target=station)
     with system_transaction():
