@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import QuerySet
 
@@ -23,7 +24,6 @@ from smartcharging.profiles.shapes import (
     Unit,
 )
 from smartcharging.profiles.translation import schedule_from_json
-from tenants.models import Tenant
 from tenants.selectors import tenant_zone
 
 State = ChargingProfile.State
@@ -78,6 +78,17 @@ def running_session(charge_point_id: int, evse_number: int) -> Transaction | Non
     )
 
 
+def zone_of(charge_point_id: int) -> ZoneInfo:
+    """The clock that a station's profiles recur by: its site's, else the tenant's. In the open tenant scope."""
+    station = ChargePoint.objects.select_related("site", "tenant").get(pk=charge_point_id)
+    try:
+        return (
+            ZoneInfo(station.site.timezone) if station.site and station.site.timezone else tenant_zone(station.tenant)
+        )
+    except (ZoneInfoNotFoundError, ValueError):
+        return tenant_zone(station.tenant)
+
+
 def composite_of(
     charge_point: ChargePoint,
     evse_number: int,
@@ -98,7 +109,7 @@ def composite_of(
         start=start,
         duration_s=duration_s,
         unit=unit,
-        zone=tenant_zone(Tenant.objects.get(pk=charge_point.tenant_id)),
+        zone=zone_of(charge_point.pk),
         session_start=session.started_at if session else None,
         transaction_id=session.protocol_id if session else None,
         voltage=voltage_of(charge_point.pk, evse_number),

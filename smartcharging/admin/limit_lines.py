@@ -12,13 +12,12 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from chargepoints.models import ChargePoint, Transaction
+from chargepoints.models import Transaction
 from metering.admin.overlays import Overlay, OverlayPoint, OverlayQuery, register_overlay
 from smartcharging.models import ChargingProfile, CircuitMember
 from smartcharging.profiles.composite import composite_schedule
 from smartcharging.profiles.shapes import DEFAULT_PHASES, DEFAULT_VOLTAGE, CompositePeriod, Unit
-from smartcharging.selectors import installed_of
-from tenants.selectors import tenant_zone
+from smartcharging.selectors import installed_of, zone_of
 
 # Load management may give a connector a new limit every minute: beyond so many changes only the newest are drawn.
 MOST_CHANGES = 1000
@@ -112,7 +111,7 @@ def _electrics(query: OverlayQuery) -> tuple[int, int, ZoneInfo]:
         .values_list("circuit__voltage", "wiring")
         .first()
     )
-    zone = tenant_zone(ChargePoint.objects.select_related("tenant").get(pk=query.charge_point_id).tenant)
+    zone = zone_of(query.charge_point_id)
     if member is None:
         return DEFAULT_VOLTAGE, DEFAULT_PHASES, zone
     return member[0], len(member[1]), zone

@@ -635,6 +635,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-at", "-id"],
+                "verbose_name": "limit sent",
+                "verbose_name_plural": "limits sent",
             },
         ),
         migrations.CreateModel(

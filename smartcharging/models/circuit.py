@@ -253,6 +253,7 @@ class LimitSent(TenantOwned):
 
     class Meta:
         ordering = ["-at", "-id"]
+        verbose_name, verbose_name_plural = "limit sent", "limits sent"
         indexes = [
             models.Index(fields=["circuit", "-at"], name="limits_of_circuit"),
             models.Index(fields=["charge_point", "evse_number", "-at"], name="limits_of_connector"),

@@ -18,7 +18,7 @@ from chargepoints.services.priorities import priority_of
 from metering.alerts.incidents import Incident, end_alerts, record_incidents
 from metering.models import Alert, Severity
 from smartcharging.models import ChargingProfile, ScheduleCheck
-from smartcharging.selectors import composite_of, installed_of, installed_rows, running_session
+from smartcharging.selectors import composite_of, installed_of, installed_rows, running_session, zone_of
 from smartcharging.services.anchoring import anchored
 from smartcharging.services.comparison import Difference, first_difference
 from smartcharging.services.profiles import limits_of
@@ -26,8 +26,6 @@ from smartcharging.services.schedule_answers import NotReported, Reported, perio
 from smartcharging.services.sending import ProfileToSend, send_profiles
 from smartcharging.services.settling import NO_ANSWER, end, lock_profiles
 from tenants.context import on_commit, system_transaction, tenant_transaction
-from tenants.models import Tenant
-from tenants.selectors import tenant_zone
 
 State, Source, Result = ChargingProfile.State, ChargingProfile.Source, ScheduleCheck.Result
 
@@ -269,7 +267,7 @@ def mend(charge_point: ChargePoint, evse_number: int) -> None:
     """Send again what holds for a connector. In the open tenant scope."""
     lock_profiles(charge_point.pk)
     rows = [row for row in installed_rows([charge_point.pk]) if row.evse_number in (0, evse_number)]
-    zone, now, items = tenant_zone(Tenant.objects.get(pk=charge_point.tenant_id)), timezone.now(), []
+    zone, now, items = zone_of(charge_point.pk), timezone.now(), []
     for row in rows:
         if row.source == Source.CIRCUIT:
             end(row, State.DROPPED, GONE)
