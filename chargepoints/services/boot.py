@@ -26,7 +26,9 @@ def record_boot(
     """Keep all that the station says of itself. `fields` are ChargePoint fields; open sessions are left alone."""
     with tenant_transaction(tenant_id):
         charge_point = (
-            ChargePoint.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=charge_point_id)
+            ChargePoint.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("tenant")
+            .get(pk=charge_point_id)
         )
         for name, value in fields.items():
             setattr(charge_point, name, value)

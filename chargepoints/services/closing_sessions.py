@@ -26,8 +26,12 @@ def close_by_hand(*, transaction: Transaction, actor: str, reason: str, origin: 
     Raises AlreadyEnded.
     """
     with tenant_transaction(transaction.tenant_id):
-        charge_point = ChargePoint.objects.select_for_update().get(pk=transaction.charge_point_id)
-        session = Transaction.objects.select_for_update(of=("self",)).select_related("evse").get(pk=transaction.pk)
+        charge_point = ChargePoint.objects.select_for_update(no_key=True).get(pk=transaction.charge_point_id)
+        session = (
+            Transaction.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("evse")
+            .get(pk=transaction.pk)
+        )
         if session.state != State.ACTIVE:
             raise AlreadyEnded(session.protocol_id)
         now = timezone.now()
@@ -54,8 +58,12 @@ def close_silent(*, transaction: Transaction, silent_since: datetime) -> Transac
     It ends with its last reading, and where there is none, when it began; the station's own stop supersedes this.
     """
     with tenant_transaction(transaction.tenant_id):
-        charge_point = ChargePoint.objects.select_for_update().get(pk=transaction.charge_point_id)
-        session = Transaction.objects.select_for_update(of=("self",)).select_related("evse").get(pk=transaction.pk)
+        charge_point = ChargePoint.objects.select_for_update(no_key=True).get(pk=transaction.charge_point_id)
+        session = (
+            Transaction.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("evse")
+            .get(pk=transaction.pk)
+        )
         last_heard = max(session.last_reading_at or session.started_at, session.start_received_at)
         if session.state != State.ACTIVE or last_heard > silent_since:
             return None

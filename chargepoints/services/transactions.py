@@ -84,7 +84,7 @@ def start_transaction(
     `delegated`: what the tenant's own system says of the tag, asked before.
     """
     with tenant_transaction(tenant_id):
-        charge_point = ChargePoint.objects.select_for_update().get(pk=charge_point_id)
+        charge_point = ChargePoint.objects.select_for_update(no_key=True).get(pk=charge_point_id)
         token = start.id_tag.strip()
         evse_number = max(start.evse_number, 0)
         connector = get_connector(charge_point, evse_number)
@@ -155,10 +155,10 @@ def start_transaction(
 def stop_transaction(*, tenant_id: int, charge_point_id: int, stop: Stop) -> Stopped:
     """End the session once; keep and flag what is odd about it; never refuse (stations would repeat for ever)."""
     with tenant_transaction(tenant_id):
-        charge_point = ChargePoint.objects.select_for_update().get(pk=charge_point_id)
+        charge_point = ChargePoint.objects.select_for_update(no_key=True).get(pk=charge_point_id)
         verdict = authorize_tag(stop.id_tag, now=stop.received_at) if stop.id_tag.strip() else None
         session = (
-            Transaction.objects.select_for_update(of=("self",))
+            Transaction.objects.select_for_update(of=("self",), no_key=True)
             .select_related("evse")
             .filter(charge_point=charge_point, protocol_id=stop.protocol_id)
             .first()
@@ -224,7 +224,7 @@ def _later_session(connector: Connector, at: datetime) -> Transaction | None:
 def _close_open_sessions(charge_point: ChargePoint, connector: Connector, start: Start) -> None:
     """A new session on a connector ends the one still open there: its stop was lost."""
     still_open = (
-        Transaction.objects.select_for_update(of=("self",))
+        Transaction.objects.select_for_update(of=("self",), no_key=True)
         .select_related("evse")
         .filter(connector=connector, state=State.ACTIVE)
     )
