@@ -48,5 +48,9 @@ def test_the_office_has_one_row_of_them(alice: User, tenant: Tenant, redis_clean
     assert client.post(add, {"password_rotation_days": "60"}).status_code == 302
     with tenant_transaction(tenant.pk):
         assert SecuritySettings.objects.get().password_rotation_days == 60
-    assert client.get(add).status_code == 403
+    again = client.post(add, {"password_rotation_days": "30"})
+    assert again.status_code == 200
+    assert "exists already" in again.content.decode()
+    with tenant_transaction(tenant.pk):
+        assert SecuritySettings.objects.get().password_rotation_days == 60
     assert client.get(reverse("admin:chargepoints_securitysettings_changelist")).status_code == 200
