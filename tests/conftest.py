@@ -12,13 +12,20 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connections
+from hypothesis import settings as hypothesis_settings
 
 from csms.local.testing import STARTED
 from tenants.models import Role, Tenant, User
 from tenants.services.tenants import add_member, create_tenant
-from tests.stations import connect, gateway
+from tests.examples import THOROUGH, USUAL
+from tests.stations import PATIENCE_S, connect, gateway
+from tests.threads import Loops, give_connections_back
 
 __all__ = ["connect", "gateway"]
+
+asyncio.set_event_loop_policy(Loops())
+if hypothesis_settings.get_current_profile_name() != THOROUGH:
+    hypothesis_settings.load_profile(USUAL)
 
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission", "csms_partitioned_table"}
 
@@ -33,7 +40,7 @@ WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_si
 
 
 @functools.cache
-def _superuser() -> "psycopg.Connection[tuple[Any, ...]]":
+def superuser() -> "psycopg.Connection[tuple[Any, ...]]":
     """To the worker's database, past row-level security and foreign keys; kept for all tests."""
     name = str(connections["owner"].settings_dict["NAME"])
     connection = psycopg.connect(os.environ[STARTED].rpartition("/")[0] + f"/{name}", autocommit=True)
@@ -43,26 +50,31 @@ def _superuser() -> "psycopg.Connection[tuple[Any, ...]]":
 
 def _empty_tables() -> None:
     """Empty every table that has rows. Deleting a few rows is ten times as fast as truncating ninety tables."""
-    superuser = _superuser()
-    filled = {name: size for name, size in superuser.execute(FILLED) if name not in KEPT_TABLES}
+    administrator = superuser()
+    filled = {name: size for name, size in administrator.execute(FILLED) if name not in KEPT_TABLES}
     large = [name for name, size in filled.items() if size > LARGE_BYTES]
     statements = [f'DELETE FROM "{name}"' for name in filled if name not in large]
     if large:
         statements.append("TRUNCATE " + ", ".join(f'"{name}"' for name in large) + " CASCADE")
     if statements:
-        superuser.execute("; ".join(statements))
+        administrator.execute("; ".join(statements))
 
 
 # Connections of threads that have ended lie in reference cycles, and the gateway has the collector rest (gateway.garbage).
-MOST_CONNECTIONS = 50
+MOST_CONNECTIONS = 80
 CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 
 
 def _let_go_of_connections() -> None:
     """Collect them before the server runs out of slots."""
-    row = _superuser().execute(CONNECTED).fetchone()
+    row = superuser().execute(CONNECTED).fetchone()
     if row is not None and row[0] > MOST_CONNECTIONS:
         gc.collect()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole systems first: one that starts last is waited for alone."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 
 @pytest.fixture(scope="session")
@@ -75,8 +87,7 @@ def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The database, emptied afterwards."""
     with django_db_blocker.unblock():
         yield
-        for connection in connections.all(initialized_only=True):
-            connection.close()
+        give_connections_back()
         _empty_tables()
         _let_go_of_connections()
 
@@ -136,10 +147,11 @@ def charlie(other_tenant: Tenant) -> User:
     return make_user("charlie", other_tenant)
 
 
-async def eventually(condition: Any, deadline_s: float = 10.0) -> Any:
+async def eventually(condition: Any, deadline_s: float = PATIENCE_S) -> Any:
     """Await until `condition()` (plain or coroutine) is true; its value."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
+    pause_s = 0.005
     while True:
         value = condition()
         if asyncio.iscoroutine(value):
@@ -147,4 +159,6 @@ async def eventually(condition: Any, deadline_s: float = 10.0) -> Any:
         if value:
             return value
         assert loop.time() < end, f"not within {deadline_s} s"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause_s)
+        # What takes long must not be kept from the processor by those who ask for it.
+        pause_s = min(pause_s * 1.5, 0.1)

@@ -16,6 +16,10 @@ from chargepoints.gateway import runtime
 from csms.asgi import application
 
 TIME = "2026-11-20T10:00:00Z"
+# How long a test waits for what must come; a machine that is busy with other things is no failure.
+PATIENCE_S = 60
+# What handlers have to end in when the gateway goes.
+GRACE_S = 5
 
 
 class Station:
@@ -55,7 +59,7 @@ class Station:
         message_id = message_id or f"m{self._number}"
         future = self._replies[message_id] = asyncio.get_running_loop().create_future()
         await self.socket.send(json.dumps([2, message_id, action, payload]))
-        return await asyncio.wait_for(future, 15)
+        return await asyncio.wait_for(future, PATIENCE_S)
 
     async def call(self, action: str, **payload: Any) -> dict[str, Any]:
         """The payload of the CALLRESULT; fails on a CALLERROR."""
@@ -76,7 +80,7 @@ class Station:
 
     async def closed(self) -> int:
         """Wait for the end; the close code."""
-        await asyncio.wait_for(self.socket.wait_closed(), 15)
+        await asyncio.wait_for(self.socket.wait_closed(), PATIENCE_S)
         return int(self.socket.close_code)
 
 
@@ -92,7 +96,7 @@ async def connect_to(
     if password is not None:
         pair = base64.b64encode(f"{path.rpartition('/')[2]}:{password}".encode()).decode()
         headers["Authorization"] = f"Basic {pair}"
-    options.setdefault("subprotocols", ["ocpp1.6"])
+    options = {"subprotocols": ["ocpp1.6"], "open_timeout": PATIENCE_S, "ping_interval": None, **options}
     async with websockets.connect(
         f"{address}{path}", additional_headers=headers, max_size=None, **options
     ) as connected:
@@ -101,29 +105,49 @@ async def connect_to(
         station._reader.cancel()
 
 
+class _Server(uvicorn.Server):
+    """Ends as soon as it is told to: uvicorn itself looks every tenth of a second, and then waits for one more."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.leave = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.leave.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in self.servers:
+            listener.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + GRACE_S
+        while (state.connections or state.tasks) and loop.time() < end:
+            await asyncio.sleep(0.005)
+        for task in state.tasks:
+            task.cancel()
+        for listener in self.servers:
+            await listener.wait_closed()
+        await self.lifespan.shutdown()
+
+
 @pytest.fixture
 async def gateway(db: None, redis_clean: Any) -> AsyncIterator[str]:
     """Its address (ws://...). Shut down cleanly afterwards."""
     # A socket that outlived an earlier test's server may have started one anew, on a loop that is closed by now.
     runtime._runtime = runtime._starting = None
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = uvicorn.Config(
-        application,
-        port=port,
-        ws="websockets-sansio",
-        log_level="error",
-        ws_max_size=65536,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.create_task(server._serve())
+    # Bound before it is named: a port that was only looked at may be another worker's by then.
+    listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    port = listening.getsockname()[1]
+    config = uvicorn.Config(application, ws="websockets-sansio", log_level="error", ws_max_size=65536)
+    server = _Server(config)
+    serving = asyncio.create_task(server._serve([listening]))
     while not server.started:
         await asyncio.sleep(0.01)
     yield f"ws://127.0.0.1:{port}"
-    server.should_exit = True
+    server.leave.set()
     await serving
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from csms.local.kept_cluster import KeptCluster
 from csms.local.postgres import DURABLE, FAST, EmbeddedPostgres
 from csms.local.redis import EmbeddedRedis
 from csms.local.roles import OWNER, Server
@@ -31,6 +32,8 @@ def start_services(*, durable: bool = False) -> None:
     folder = Path(tempfile.mkdtemp(prefix="csms-test-"))
     postgres = EmbeddedPostgres(folder / "postgres", DURABLE if durable else FAST)
     redis = EmbeddedRedis(folder / "redis", durable=durable)
+    kept = KeptCluster()
+    migrated = not durable and kept.fetch(postgres)
     for embedded in (postgres, redis):
         embedded.prepare()
         embedded.start()
@@ -55,9 +58,11 @@ def start_services(*, durable: bool = False) -> None:
         "CSMS_LOG_LEVEL": os.environ.get("CSMS_LOG_LEVEL", "WARNING"),
         STARTED: postgres.admin_url(),
     }
-    subprocess.run(  # noqa: S603
-        [sys.executable, "-W", "ignore", str(ROOT / "manage.py"), "migrate", "--verbosity", "0"], check=True, cwd=ROOT
-    )
+    if not migrated:
+        command = [sys.executable, "-W", "ignore", str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
+        subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603
+        if not durable:
+            kept.keep(postgres)
 
 
 def make_database(name: str) -> None:

@@ -43,13 +43,14 @@ def nothing_was_sent(tenant: Tenant) -> bool:
 
 
 @pytest.mark.parametrize("action", sorted(actions_to_station("1.6")))
-@pytest.mark.parametrize("payload", [None, 7, "x", [], {"nonsense": 1}, {"connectorId": {}}, {"type": None}], ids=repr)
 def test_nonsense_for_any_action_is_named_or_is_the_actions_own_business(
-    api: APIClient, online: ChargePoint, tenant: Tenant, action: str, payload: Any
+    api: APIClient, online: ChargePoint, tenant: Tenant, action: str
 ) -> None:
-    answer = api.post(CALL, {"action": action, "payload": payload}, format="json")
-    assert answer.status_code == 400, answer.content
-    assert all(name.startswith("payload") for name in fields(answer))
+    payloads: list[Any] = [None, 7, "x", [], {"nonsense": 1}, {"connectorId": {}}, {"type": None}]
+    for payload in payloads:
+        answer = api.post(CALL, {"action": action, "payload": payload}, format="json")
+        assert answer.status_code == 400, (payload, answer.content)
+        assert all(name.startswith("payload") for name in fields(answer)), payload
     assert nothing_was_sent(tenant)
 
 

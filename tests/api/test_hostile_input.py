@@ -15,6 +15,28 @@ from tests.api.conftest import make_session
 
 BASE = "/api/v1"
 BIG = '{"idTag": "' + "x" * 2_000_000 + '"}'
+NO_OBJECTS = [
+    "[" * 100_000,
+    '{"a":' * 100_000,
+    "[]",
+    "null",
+    "3",
+    '"text"',
+    '{"idTag": NaN}',
+    '{"idTag": ' + "9" * 5000 + "}",
+    '{"idTag": "\\ud800"}',
+    '{"idTag": {"a": 1}}',
+    '{"\\u0000": 1}',
+    '{"\\ud800": 1}',
+    '{"idTag": 1e999}',
+    '{"idTag": -9223372036854775809}',
+    '{"idTag": "A", "idTag": "B"}',
+    '{"idTag": ' + "[" * 32 + "]" * 32 + "}",
+    "\ufeff{}",
+    "{} {}",
+    "\udcff",
+    "",
+]
 
 
 @pytest.mark.parametrize("headers", [{}, {"HTTP_IDEMPOTENCY_KEY": "big"}])
@@ -25,32 +47,6 @@ def test_a_body_over_the_limit_is_413(api: APIClient, station: ChargePoint, path
     assert answer.json()["success"] is False
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "[" * 100_000,
-        '{"a":' * 100_000,
-        "[]",
-        "null",
-        "3",
-        '"text"',
-        '{"idTag": NaN}',
-        '{"idTag": ' + "9" * 5000 + "}",
-        '{"idTag": "\\ud800"}',
-        '{"idTag": {"a": 1}}',
-        '{"\\u0000": 1}',
-        '{"\\ud800": 1}',
-        '{"idTag": 1e999}',
-        '{"idTag": -9223372036854775809}',
-        '{"idTag": "A", "idTag": "B"}',
-        '{"idTag": ' + "[" * 32 + "]" * 32 + "}",
-        "\ufeff{}",
-        "{} {}",
-        "\udcff",
-        "",
-    ],
-    ids=lambda body: ascii(body)[:24],
-)
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -64,12 +60,17 @@ def test_a_body_over_the_limit_is_413(api: APIClient, station: ChargePoint, path
     ],
 )
 def test_bodies_that_are_no_such_object_are_400(
-    api: APIClient, station: ChargePoint, method: str, path: str, body: str
+    api: APIClient, station: ChargePoint, redis_clean: Any, method: str, path: str
 ) -> None:
-    raw = body.encode("utf-8", "surrogateescape")
-    answer = api.generic(method, BASE + path, raw, "application/json")  # type: ignore[arg-type]
-    empty_change = method == "PATCH" and not body
-    assert answer.status_code == (200 if empty_change else 400), answer.content[:200]
+    answers = {}
+    for body in NO_OBJECTS:
+        # Each is the first of its client: signing in is slowed down.
+        redis_clean.flushdb()
+        raw = body.encode("utf-8", "surrogateescape")
+        answer = api.generic(method, BASE + path, raw, "application/json")  # type: ignore[arg-type]
+        answers[ascii(body)[:40]] = answer.status_code
+    empty_change = {"''": 200} if method == "PATCH" else {}
+    assert {body: status for body, status in answers.items() if status != 400} == empty_change
 
 
 @pytest.mark.parametrize(
@@ -86,61 +87,61 @@ def test_a_charging_profile_that_is_none_is_400(api: APIClient, station: ChargeP
     assert Command.objects.count() == 0
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/chargepoints?search=%00",
-        "/chargepoints?tag=%00",
-        "/chargepoints?status=%00",
-        "/chargepoints?limit=99999999999999999999",
-        "/chargepoints?offset=99999999999999999999",
-        "/chargepoints?format=xml",
-        "/chargepoints?format=problem",
-        "/chargepoints/CP1/messages?action=%00",
-        "/chargepoints/CP1/messages?messageId=%00",
-        "/chargepoints/CP1/messages?cursor=2026-01-01T00:00:00Z~%C2%B2",
-        "/chargepoints/CP1/messages?startTime=0001-01-01T00:00:00%2B23:59",
-        "/chargepoints/CP1/messages?endTime=9999-12-31T23:59:59-23:59",
-        "/chargepoints/CP1/meter-values?measurand=%00",
-        "/chargepoints/CP1/meter-values?phase=%00",
-        "/chargepoints/CP1/meter-values?startTime=0001-01-01T00:00:00%2B23:59",
-        "/chargepoints/CP1/meter-values?cursor=9999-12-31T23:59:59-23:59~1~1",
-        "/chargepoints/CP1/meter-values?connectorId=-1",
-        "/chargepoints/CP1/meter-values?transactionId=1e3",
-        "/chargepoints/CP1/connectors/1/status-history?cursor=zzz",
-        "/chargepoints/CP1/connectors/1/status-history?cursor=cD0lMDA=",
-        "/transactions?cursor=zzz",
-        "/transactions?cursor=cD14",
-        "/transactions?connectorId=1e400",
-        "/transactions?connectorId=NaN",
-        "/transactions?idTag=%00",
-        "/transactions?chargePointId=%00",
-        "/commands?cursor=bz0xMA==",
-        "/commands?action=%00",
-        "/id-tags?search=%00",
-        "/id-tags?parentIdTag=%00",
-        "/events?after=-1",
-        "/events?after=%C2%B2",
-        "/events?limit=1&limit=2",
-        "/transactions?idTag=%00&idTag=%00",
-        "/transactions?cursor=",
-        "/transactions?cursor=2026-01-01T00:00:00Z",
-        "/transactions?cursor=2026-01-01T00:00:00~1",
-        "/transactions?cursor=2026-01-01T00:00:00Z~1~1",
-        "/transactions?cursor=--2026-01-01T00:00:00Z~1",
-        "/transactions?cursor=2026-01-01T00:00:00Z~9999999999999999999",
-        "/transactions?cursor=2026-01-01T00:00:00Z~00000000-0000-0000-0000-000000000000",
-        "/commands?cursor=2026-01-01T00:00:00Z~1",
-        "/commands?cursor=%00",
-        "/clients?%00=1",
-        "/clients?%ED%A0%80=1",
-    ],
-)
-def test_impossible_parameters_are_400(api: APIClient, station: ChargePoint, path: str) -> None:
+IMPOSSIBLE = [
+    "/chargepoints?search=%00",
+    "/chargepoints?tag=%00",
+    "/chargepoints?status=%00",
+    "/chargepoints?limit=99999999999999999999",
+    "/chargepoints?offset=99999999999999999999",
+    "/chargepoints?format=xml",
+    "/chargepoints?format=problem",
+    "/chargepoints/CP1/messages?action=%00",
+    "/chargepoints/CP1/messages?messageId=%00",
+    "/chargepoints/CP1/messages?cursor=2026-01-01T00:00:00Z~%C2%B2",
+    "/chargepoints/CP1/messages?startTime=0001-01-01T00:00:00%2B23:59",
+    "/chargepoints/CP1/messages?endTime=9999-12-31T23:59:59-23:59",
+    "/chargepoints/CP1/meter-values?measurand=%00",
+    "/chargepoints/CP1/meter-values?phase=%00",
+    "/chargepoints/CP1/meter-values?startTime=0001-01-01T00:00:00%2B23:59",
+    "/chargepoints/CP1/meter-values?cursor=9999-12-31T23:59:59-23:59~1~1",
+    "/chargepoints/CP1/meter-values?connectorId=-1",
+    "/chargepoints/CP1/meter-values?transactionId=1e3",
+    "/chargepoints/CP1/connectors/1/status-history?cursor=zzz",
+    "/chargepoints/CP1/connectors/1/status-history?cursor=cD0lMDA=",
+    "/transactions?cursor=zzz",
+    "/transactions?cursor=cD14",
+    "/transactions?connectorId=1e400",
+    "/transactions?connectorId=NaN",
+    "/transactions?idTag=%00",
+    "/transactions?chargePointId=%00",
+    "/commands?cursor=bz0xMA==",
+    "/commands?action=%00",
+    "/id-tags?search=%00",
+    "/id-tags?parentIdTag=%00",
+    "/events?after=-1",
+    "/events?after=%C2%B2",
+    "/events?limit=1&limit=2",
+    "/transactions?idTag=%00&idTag=%00",
+    "/transactions?cursor=",
+    "/transactions?cursor=2026-01-01T00:00:00Z",
+    "/transactions?cursor=2026-01-01T00:00:00~1",
+    "/transactions?cursor=2026-01-01T00:00:00Z~1~1",
+    "/transactions?cursor=--2026-01-01T00:00:00Z~1",
+    "/transactions?cursor=2026-01-01T00:00:00Z~9999999999999999999",
+    "/transactions?cursor=2026-01-01T00:00:00Z~00000000-0000-0000-0000-000000000000",
+    "/commands?cursor=2026-01-01T00:00:00Z~1",
+    "/commands?cursor=%00",
+    "/clients?%00=1",
+    "/clients?%ED%A0%80=1",
+]
+
+
+def test_impossible_parameters_are_400_and_named(api: APIClient, station: ChargePoint) -> None:
     make_session(station)
-    answer = api.get(BASE + path)
-    assert answer.status_code == 400, answer.content[:300]
-    assert answer.json()["errors"][0]["field"] is not None, answer.content[:300]
+    answers = {path: api.get(BASE + path) for path in IMPOSSIBLE}
+    assert {path: answer.content[:300] for path, answer in answers.items() if answer.status_code != 400} == {}
+    unnamed = {path for path, answer in answers.items() if answer.json()["errors"][0]["field"] is None}
+    assert unnamed == set()
 
 
 def test_a_thousand_and_one_parameters_are_400(api: APIClient) -> None:
@@ -192,29 +193,28 @@ def test_an_accept_header_of_nonsense_gives_no_5xx(api: APIClient, accept: str) 
     assert api.get(f"{BASE}/chargepoints", HTTP_ACCEPT=accept).status_code in {200, 400, 406}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/chargepoints/%00",
-        "/chargepoints/%ff",
-        "/chargepoints/" + "x" * 49,
-        "/chargepoints/CP1/connectors/99999/status-history",
-        "/id-tags/%00",
-        "/id-tags/%ff",
-        "/id-tags/" + "x" * 3000,
-        "/transactions/0",
-        "/transactions/999999999999999999",
-        "/transactions/9999999999999999999999",
-        "/transactions/abc",
-        "/transactions/%D9%A3",
-        "/commands/00000000-0000-0000-0000-000000000000",
-        "/commands/zzz",
-    ],
-)
-def test_impossible_ids_are_404(api: APIClient, station: ChargePoint, path: str) -> None:
-    answer = api.get(BASE + path)
-    assert answer.status_code == 404, answer.content[:300]
-    assert answer.json()["success"] is False
+NOWHERE = [
+    "/chargepoints/%00",
+    "/chargepoints/%ff",
+    "/chargepoints/" + "x" * 49,
+    "/chargepoints/CP1/connectors/99999/status-history",
+    "/id-tags/%00",
+    "/id-tags/%ff",
+    "/id-tags/" + "x" * 3000,
+    "/transactions/0",
+    "/transactions/999999999999999999",
+    "/transactions/9999999999999999999999",
+    "/transactions/abc",
+    "/transactions/%D9%A3",
+    "/commands/00000000-0000-0000-0000-000000000000",
+    "/commands/zzz",
+]
+
+
+def test_impossible_ids_are_404(api: APIClient, station: ChargePoint) -> None:
+    answers = {path: api.get(BASE + path) for path in NOWHERE}
+    assert {path: answer.content[:300] for path, answer in answers.items() if answer.status_code != 404} == {}
+    assert [path for path, answer in answers.items() if answer.json()["success"] is not False] == []
 
 
 @pytest.mark.parametrize("identity", ["A*b-c_d=e:f+g|h@i.j", "x" * 48, "messages", "-", "..."])

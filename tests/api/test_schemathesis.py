@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import status_code_conformance
 
@@ -14,6 +14,7 @@ from tenants.context import system_transaction
 from tenants.models import Tenant, User
 from tenants.selectors import accesses_of
 from tests.api.conftest import make_station
+from tests.examples import examples
 
 application = WSGIHandler()
 schema = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
@@ -29,10 +30,8 @@ def token(alice: User, tenant: Tenant, redis_clean: Any) -> str:
 
 
 @schema.parametrize()
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+@examples(
+    4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 def test_every_operation_answers_as_the_schema_says(case: Any, token: str) -> None:
     case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}

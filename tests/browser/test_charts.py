@@ -1,6 +1,5 @@
 """Charts in a browser: drawn, zoomed by the server, recoloured with the theme, read without seeing them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,9 +11,10 @@ from chargepoints.models import Transaction
 from metering.aggregation.periods import period_start
 from metering.models import Period
 from tenants.context import system_transaction
-from tenants.models import Tenant, User
+from tenants.models import Tenant
 from tests.admin.readings_data import add_bucket, make_busy
 from tests.api.conftest import make_session, make_station
+from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
 HOUR = timedelta(hours=1)
@@ -39,7 +39,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 
 
 @pytest.fixture
-def session(tenant: Tenant, alice: User) -> Transaction:
+def session(tenant: Tenant) -> Transaction:
     """Running for two hours, two connectors' worth of energy in November."""
     with system_transaction():
         Tenant.objects.filter(pk=tenant.pk).update(timezone="Asia/Kolkata")
@@ -54,33 +54,15 @@ def session(tenant: Tenant, alice: User) -> Transaction:
 
 
 @pytest.fixture
-def problems() -> list[str]:
-    return []
+def open_page(signed_in: Open) -> Open:
+    """A signed-in page of some width and scheme, its charts loaded."""
 
-
-@pytest.fixture
-def open_page(web: str, chromium: Any, alice: User, problems: list[str]) -> Iterator[Any]:
-    """A signed-in page of some width and scheme; what it complains of, and whom it asks, is noted."""
-
-    def open(path: str, width: int = 1440, scheme: str = "light") -> Any:
-        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "request",
-            lambda request: problems.append(request.url) if not request.url.startswith((web, "data:")) else None,
-        )
-        page.goto(f"{web}/admin/")
-        page.fill("input[name=username]", "alice")
-        page.fill("input[name=password]", "alicealice")
-        page.click("button[type=submit]")
-        page.wait_for_selector("text=stations online")
-        page.goto(web + path)
+    def open_charts(path: str, width: int = 1440, scheme: str = "light") -> Any:
+        page = signed_in(path, width, scheme)
         page.wait_for_function("!!document.querySelector('[data-range]').textContent")
         return page
 
-    yield open
-    assert problems == []
+    return open_charts
 
 
 def readings_of(session: Transaction) -> str:
@@ -100,7 +82,7 @@ def asked_by(page: Any, act: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
-def test_charts_are_drawn(session: Transaction, open_page: Any, width: int, scheme: str) -> None:
+def test_charts_are_drawn(session: Transaction, open_page: Open, width: int, scheme: str) -> None:
     page = open_page(readings_of(session), width, scheme)
     for key in ("power", "current", "voltage", "soc", "temperature", "energy"):
         assert page.locator(f"[data-chart={key}] canvas").evaluate(DRAWN) > 20, key
@@ -115,7 +97,7 @@ def test_charts_are_drawn(session: Transaction, open_page: Any, width: int, sche
     assert page.evaluate(OVERFLOW) <= 1
 
 
-def test_dragging_asks_for_the_range_and_a_double_click_goes_back(session: Transaction, open_page: Any) -> None:
+def test_dragging_asks_for_the_range_and_a_double_click_goes_back(session: Transaction, open_page: Open) -> None:
     page = open_page(readings_of(session) + "?hours=6")
     box = page.locator("[data-chart=power] canvas").bounding_box()
 
@@ -139,7 +121,7 @@ def test_dragging_asks_for_the_range_and_a_double_click_goes_back(session: Trans
     assert asked["hours"] == "24"
 
 
-def test_the_keyboard_zooms_and_moves(session: Transaction, open_page: Any) -> None:
+def test_the_keyboard_zooms_and_moves(session: Transaction, open_page: Open) -> None:
     page = open_page(readings_of(session))
 
     def press(selector: str) -> dict[str, str]:
@@ -156,13 +138,13 @@ def test_the_keyboard_zooms_and_moves(session: Transaction, open_page: Any) -> N
     assert press("[data-zoom=reset]") == {"hours": "24", "connector": "1"}
 
 
-def test_a_session_is_zoomed_within_and_back(session: Transaction, open_page: Any) -> None:
+def test_a_session_is_zoomed_within_and_back(session: Transaction, open_page: Open) -> None:
     page = open_page(page_of(session))
     assert "start" in asked_by(page, lambda: page.click("[data-zoom=in]"))
     assert asked_by(page, lambda: page.click("[data-whole]")) == {}
 
 
-def test_the_theme_recolours_without_a_reload(session: Transaction, open_page: Any) -> None:
+def test_the_theme_recolours_without_a_reload(session: Transaction, open_page: Open) -> None:
     page = open_page(readings_of(session))
     canvas = page.locator("[data-chart=power] canvas")
     light = canvas.evaluate(COLOUR)
@@ -179,7 +161,7 @@ def test_the_theme_recolours_without_a_reload(session: Transaction, open_page: A
     assert page.evaluate("window.stillHere")
 
 
-def test_hovering_shows_value_unit_and_the_tenants_time(session: Transaction, open_page: Any) -> None:
+def test_hovering_shows_value_unit_and_the_tenants_time(session: Transaction, open_page: Open) -> None:
     page = open_page(readings_of(session) + "?hours=1")
     box = page.locator("[data-chart=current] canvas").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 100)
@@ -193,7 +175,7 @@ def test_hovering_shows_value_unit_and_the_tenants_time(session: Transaction, op
     assert all(line.endswith(" A") for line in tip[1])
 
 
-def test_charts_can_be_read_without_seeing_them(session: Transaction, open_page: Any) -> None:
+def test_charts_can_be_read_without_seeing_them(session: Transaction, open_page: Open) -> None:
     page = open_page(readings_of(session))
     label = page.locator("[data-chart=power] canvas").get_attribute("aria-label")
     assert label.startswith("Power. Import: last ")
@@ -208,7 +190,7 @@ def test_charts_can_be_read_without_seeing_them(session: Transaction, open_page:
     assert "still running, estimated" in bars
 
 
-def test_a_line_is_hidden_by_its_key_and_stays_hidden(session: Transaction, open_page: Any) -> None:
+def test_a_line_is_hidden_by_its_key_and_stays_hidden(session: Transaction, open_page: Open) -> None:
     page = open_page(readings_of(session))
     page.click("[data-chart=current] .chart-key >> nth=1")
     asked_by(page, lambda: page.click("[data-hours='1']"))
@@ -220,7 +202,7 @@ def test_a_line_is_hidden_by_its_key_and_stays_hidden(session: Transaction, open
     assert shown == [True, False, True]
 
 
-def test_bars_switch_their_period_and_go_back_in_time(session: Transaction, open_page: Any) -> None:
+def test_bars_switch_their_period_and_go_back_in_time(session: Transaction, open_page: Open) -> None:
     page = open_page(readings_of(session))
     page.wait_for_function("document.querySelector('[data-bars-title]').textContent.length > 3")
     assert page.locator("[data-go=next]").is_disabled()
@@ -234,7 +216,7 @@ def test_bars_switch_their_period_and_go_back_in_time(session: Transaction, open
     assert page.evaluate("Chart.getChart(document.querySelector('[data-bars] canvas')).data.labels.length") == 12
 
 
-def test_readings_of_a_session_are_paged_in_place(session: Transaction, open_page: Any) -> None:
+def test_readings_of_a_session_are_paged_in_place(session: Transaction, open_page: Open) -> None:
     page = open_page(page_of(session))
     first = page.inner_text("#session-readings tbody tr >> nth=0")
     page.click("#session-readings >> text=Older")

@@ -1,29 +1,23 @@
 """An operator sends commands in a browser: to one charge point, then to all; desk and phone, light and dark."""
 
-from typing import Any
-
 import pytest
 
 from chargepoints.models import BulkCommand, Command, CommandState
 from chargepoints.services.bulk_progress import advance_bulks
 from tenants.context import tenant_transaction
-from tenants.models import Tenant, User
+from tenants.models import Tenant
 from tests.api.conftest import make_station
 from tests.api.test_commands import bring_online
+from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
-def test_commands_are_sent_and_watched(
-    web: str, chromium: Any, alice: User, tenant: Tenant, width: int, scheme: str
-) -> None:
+def test_commands_are_sent_and_watched(web: str, signed_in: Open, tenant: Tenant, width: int, scheme: str) -> None:
     stations = [make_station(tenant, f"CP{number}") for number in range(1, 5)]
     bring_online(*stations[:3])
-    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    page = signed_in(f"/admin/chargepoints/chargepoint/{stations[0].pk}/send/", width, scheme)
     seen = 0
 
     def fits() -> None:
@@ -32,13 +26,6 @@ def test_commands_are_sent_and_watched(
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 1, (page.url, overflow)
 
-    page.goto(f"{web}/admin/")
-    page.fill("input[name=username]", "alice")
-    page.fill("input[name=password]", "alicealice")
-    page.click("button[type=submit]")
-    page.wait_for_selector("text=stations online")
-
-    page.goto(f"{web}/admin/chargepoints/chargepoint/{stations[0].pk}/send/")
     fits()
     page.click("text=SetChargingProfile")
     page.wait_for_selector("textarea[name=payload-csChargingProfiles]")
@@ -75,4 +62,3 @@ def test_commands_are_sent_and_watched(
     page.wait_for_selector("text=4 of 4 done")
     fits()
     assert seen == 6
-    assert problems == []

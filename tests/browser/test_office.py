@@ -1,7 +1,6 @@
 """The back office in a browser: light and dark, desk and phone, nothing from other hosts, no console errors."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -10,6 +9,7 @@ from chargepoints.models import Connector
 from tenants.context import tenant_transaction
 from tenants.models import Tenant, User
 from tests.api.conftest import make_session, make_station
+from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
 PAGES = ["/admin/", "/admin/chargepoints/chargepoint/", "/admin/chargepoints/transaction/", "/admin/messages/"]
@@ -17,21 +17,14 @@ PAGES = ["/admin/", "/admin/chargepoints/chargepoint/", "/admin/chargepoints/tra
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
 def test_an_operator_walks_through_the_pages(
-    web: str, chromium: Any, alice: User, tenant: Tenant, width: int, scheme: str
+    web: str, new_page: Open, alice: User, tenant: Tenant, width: int, scheme: str
 ) -> None:
     for number in range(1, 4):
         session = make_session(make_station(tenant, f"CP{number}"), str(number), last_register_wh=Decimal(5000))
         with tenant_transaction(tenant.pk):
             type(session).objects.filter(pk=session.pk).update(last_power_w=11000, last_reading_at=timezone.now())
             Connector.objects.filter(charge_point__identity=f"CP{number}").update(status="Charging")
-    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "request", lambda request: problems.append(request.url) if not request.url.startswith((web, "data:")) else None
-    )
-
+    page = new_page(width, scheme)
     page.goto(f"{web}/admin/")
     page.fill("input[name=username]", "alice")
     page.fill("input[name=password]", "alicealice")
@@ -47,4 +40,3 @@ def test_an_operator_walks_through_the_pages(
             page.goto(web + path)
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 1, (path, overflow)
-    assert problems == []

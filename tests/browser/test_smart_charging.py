@@ -1,8 +1,6 @@
 """Smart charging in a browser: a profile is drawn while it is typed and then sent; a circuit's load refreshes itself."""
 
-from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -10,10 +8,11 @@ from django.utils import timezone
 from chargepoints.models import ChargePoint, Command
 from smartcharging.models import Allotment, Circuit
 from tenants.context import tenant_transaction
-from tenants.models import Tenant, User
+from tenants.models import Tenant
 from tests.admin.smart_charging_data import make_circuit, make_connectors, make_member, make_profile, make_rounds
 from tests.api.conftest import make_session, make_station
 from tests.api.test_commands import bring_online
+from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
 POINTS = "(canvas) => Chart.getChart(canvas).data.datasets.map((set) => set.data.map((point) => point.y))"
@@ -42,36 +41,11 @@ def circuit(tenant: Tenant, station: ChargePoint) -> Circuit:
     return root
 
 
-@pytest.fixture
-def open_page(web: str, chromium: Any, alice: User) -> Iterator[Any]:
-    """A signed-in page; what it complains of, and whom else it asks, fails the test."""
-    problems: list[str] = []
-
-    def open(path: str, width: int, scheme: str) -> Any:
-        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "request",
-            lambda request: problems.append(request.url) if not request.url.startswith((web, "data:")) else None,
-        )
-        page.goto(f"{web}/admin/")
-        page.fill("input[name=username]", "alice")
-        page.fill("input[name=password]", "alicealice")
-        page.click("button[type=submit]")
-        page.wait_for_selector("text=stations online")
-        page.goto(web + path)
-        return page
-
-    yield open
-    assert problems == []
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_a_profile_is_drawn_while_it_is_typed_and_sent(
-    station: ChargePoint, tenant: Tenant, open_page: Any, width: int, scheme: str
+    station: ChargePoint, tenant: Tenant, signed_in: Open, width: int, scheme: str
 ) -> None:
-    page = open_page(f"/admin/chargepoints/chargepoint/{station.pk}/profiles/", width, scheme)
+    page = signed_in(f"/admin/chargepoints/chargepoint/{station.pk}/profiles/", width, scheme)
     page.wait_for_function("!!Chart.getChart(document.querySelector('[data-chart=composite] canvas'))")
     assert 16 in page.locator("[data-chart=composite] canvas").evaluate(POINTS)[0]
     page.click("button[data-unit=W]")
@@ -109,9 +83,9 @@ def test_a_profile_is_drawn_while_it_is_typed_and_sent(
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
 def test_the_load_of_a_circuit_refreshes_itself(
-    circuit: Circuit, tenant: Tenant, open_page: Any, width: int, scheme: str
+    circuit: Circuit, tenant: Tenant, signed_in: Open, width: int, scheme: str
 ) -> None:
-    page = open_page("/admin/smartcharging/circuit/", width, scheme)
+    page = signed_in("/admin/smartcharging/circuit/", width, scheme)
     page.wait_for_selector("text=0 A of 16 A allotted")
     assert page.evaluate(OVERFLOW) <= 1
     page.click("a:has-text('Depot')")

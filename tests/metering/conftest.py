@@ -1,18 +1,15 @@
 """Fixtures of the metering tests: stations, messages, writers, and lines to PostgreSQL and Redis that can be cut."""
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
 
 from chargepoints.models import ChargePoint
-from csms.local.testing import STARTED
 from metering.ingest.message import MeterMessage
 from metering.ingest.writer import SampleWriter
 from metering.readings import ENERGY, Kind, Reading
@@ -20,6 +17,7 @@ from metering.tasks import keep_sample_partitions
 from tenants.context import system_transaction
 from tenants.models import Tenant
 from tenants.partitions import ensure_partitions
+from tests.conftest import superuser
 from tests.metering.line import Line
 
 Fetch = Callable[..., Awaitable[list[tuple[Any, ...]]]]
@@ -67,13 +65,13 @@ async def writer(station: ChargePoint) -> AsyncIterator[SampleWriter]:
 
 @pytest.fixture
 def fetch(db: None) -> Fetch:
-    """Rows of a query over all tenants, by a connection of its own: it sees what is committed, nothing else."""
-    parameters = {**connections["owner"].get_connection_params(), **_admin()}
-    kept = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters}
+    """Rows of a query over all tenants, by a connection of its own: it sees what is committed, nothing else.
+
+    Row-level security is forced on the owner too: tests look as the superuser.
+    """
 
     async def fetch(query: str, *values: Any) -> list[tuple[Any, ...]]:
-        async with await psycopg.AsyncConnection.connect(**kept) as connection:
-            return await (await connection.execute(query, values)).fetchall()
+        return superuser().execute(query, values).fetchall()
 
     return fetch
 
@@ -95,6 +93,7 @@ async def redis_line(station: ChargePoint, settings: Any) -> AsyncIterator[Line]
     async with Line(url.hostname or "127.0.0.1", url.port or 6379) as line:
         who, at, _ = url.netloc.rpartition("@")
         settings.REDIS_URL = url._replace(netloc=f"{who}{at}127.0.0.1:{line.port}").geturl()
+        settings.REDIS_SPILL_URL = settings.REDIS_URL
         yield line
 
 
@@ -118,10 +117,3 @@ def drop_partition(day: date) -> None:
     """Drop the samples of a day."""
     with connections["system"].cursor() as cursor:
         cursor.execute("SELECT csms_drop_partition('metering_sample', %s)", [day])
-
-
-def _admin() -> dict[str, Any]:
-    """Row-level security is forced on the owner too: tests look as the superuser."""
-    url = urlsplit(os.environ[STARTED])
-    admin = {"user": url.username, "password": url.password, "host": url.hostname, "port": url.port}
-    return {name: value for name, value in admin.items() if value is not None}

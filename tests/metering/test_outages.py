@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from chargepoints.models import ChargePoint
 from metering.ingest.connection import AWAY
 from metering.ingest.drain import drain_spill
 from metering.ingest.spill import STREAM, VALUES
+from metering.ingest.store import TIMEOUT_S
 from metering.ingest.writer import IngestUnavailable, SampleWriter
 from tenants.models import Tenant
 from tests.conftest import eventually
@@ -28,11 +31,18 @@ def one(station: ChargePoint, number: int) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("metering.ingest.store.TIMEOUT_S", 0.3)
+def _probes_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metering.ingest.circuit.PROBE_INTERVAL_S", 0.05)
-    monkeypatch.setattr("metering.ingest.circuit.PROBE_TIMEOUT_S", 0.3)
-    monkeypatch.setattr("metering.ingest.writer.SPILL_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("metering.ingest.circuit.PROBE_TIMEOUT_S", 1)
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Only while a line is silent: on a busy machine a healthy write may take as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metering.ingest.store.TIMEOUT_S", 0.3)
+        patch.setattr("metering.ingest.writer.SPILL_TIMEOUT_S", 0.5)
+        yield
 
 
 async def test_postgres_crashes_readings_spill_and_are_drained_once(
@@ -77,13 +87,15 @@ async def test_a_hung_postgres_delays_one_batch_and_no_later_one(
     writer = SampleWriter()
     await writer.write(one(station, 1))
     postgres_line.freeze()
-    async with asyncio.timeout(3):
-        await writer.write(one(station, 2))
+    with impatient():
+        async with asyncio.timeout(30):
+            await writer.write(one(station, 2))
     loop = asyncio.get_running_loop()
     started = loop.time()
     for number in range(3, 13):
         await writer.write(one(station, number))
-    assert loop.time() - started < 0.3
+    # One that waited for PostgreSQL would take as long as PostgreSQL is given.
+    assert loop.time() - started < TIMEOUT_S
     assert redis_clean.get(VALUES) == b"11"
     postgres_line.mend()
     await writer.close()
@@ -95,7 +107,8 @@ async def test_a_commit_whose_answer_was_lost_is_spilled_too_and_absorbed(
     writer = SampleWriter()
     await writer.write(one(station, 1))
     postgres_line.swallow_answers()
-    await writer.write(one(station, 2))
+    with impatient():
+        await writer.write(one(station, 2))
     assert redis_clean.xlen(STREAM) == 1
     postgres_line.mend()
     await drain_spill()
@@ -121,7 +134,9 @@ async def test_both_away_is_refused_and_works_again_later(
     await writer.write(one(station, 1))
     for line in (postgres_line, redis_line):
         getattr(line, way)()
-    outcomes = await asyncio.gather(*(writer.write(one(station, number)) for number in (2, 3)), return_exceptions=True)
+    with impatient():
+        writes = [writer.write(one(station, number)) for number in (2, 3)]
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [IngestUnavailable] * 2
     for line in (postgres_line, redis_line):
         line.mend()
@@ -149,7 +164,7 @@ async def test_a_full_spill_is_refused_not_overrun(
 async def test_past_the_buffer_limit_callers_wait_and_none_is_lost(
     postgres_line: Line, station: ChargePoint, settings: Any, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metering.ingest.store.TIMEOUT_S", 20)
+    monkeypatch.setattr("metering.ingest.store.TIMEOUT_S", 60)
     settings.METERING_BUFFER_LIMIT, settings.METERING_FLUSH_INTERVAL_MS = 10, 1
     writer = SampleWriter()
     await writer.write(one(station, 0))
@@ -203,7 +218,7 @@ async def test_a_new_socket_names_a_session_while_the_database_can_not_be_asked(
 
     def look_up(*_: Any) -> None:
         if way == "hangs":
-            over.wait(10)
+            over.wait(60)
         raise OperationalError("gone")
 
     async with connect() as station:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from metering.aggregation.energy import step_between
@@ -13,11 +13,12 @@ from metering.aggregation.periods import ceil_hour, floor_hour, hour_shift, peri
 from metering.aggregation.runs import aggregate_late_readings
 from metering.models import Bucket, BucketStatistics, DirtyRange, Period, Sample
 from tenants.context import system_transaction
+from tests.examples import examples
 from tests.metering.aggregation.conftest import BERLIN, Bench, at
 
 MIDNIGHT = at("00:00", 9)
-slow = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-quick = settings(max_examples=300, deadline=None)
+slow = examples(10, suppress_health_check=list(HealthCheck))
+quick = examples(100)
 
 seconds = st.integers(0, 40 * 3600)
 rises = st.one_of(st.just(Decimal(0)), st.decimals(0, 9000, places=3), st.decimals(-5, 0, places=3))

@@ -1,0 +1,17 @@
+"""How many examples a property is tried with: few on every run, the same ones; many by night (`scripts/test thorough`)."""
+
+from typing import Any
+
+from hypothesis import settings
+
+USUAL, THOROUGH = "usual", "thorough"
+MORE = 20
+# A deadline would tell of a busy machine, not of our code. Random examples belong where somebody looks at what they find.
+settings.register_profile(USUAL, deadline=None, derandomize=True, max_examples=60)
+settings.register_profile(THOROUGH, deadline=None, max_examples=1000)
+
+
+def examples(usual: int, **options: Any) -> settings:
+    """`usual` examples, twenty times as many in the thorough profile. `options` are hypothesis' own."""
+    thorough = settings.get_current_profile_name() == THOROUGH
+    return settings(max_examples=usual * MORE if thorough else usual, **options)
