@@ -1,8 +1,8 @@
 """What every load should be limited to, by the tree, the strategy and the clock. Pure: knows no message and no database.
 
-In three steps, the same for every strategy: what can't be moved counts first; then it is chosen who has his minimum
-(rotation.py, which also states how long anyone can wait); then the rest is shared out. The strategies differ in the rank
-for a place and in how the rest is shared:
+In three steps, the same for every strategy: what can't be moved counts first, and the fallbacks of all others are kept
+free (reserve.py); then it is chosen who has his minimum (rotation.py, which also states how long anyone can wait); then the
+rest is shared out. The strategies differ in the rank for a place and in how the rest is shared:
 
     equal       no rank; max-min fair over the whole tree
     first_come  the earlier arrival goes first; each has all it can use before the next has more than its minimum
@@ -26,31 +26,39 @@ from datetime import datetime
 from smartcharging.allocation.contest import Answer, Contest
 from smartcharging.allocation.lending import can_use, least
 from smartcharging.allocation.planned import deadline, price
+from smartcharging.allocation.reserve import Reserve, fits, lacking
 from smartcharging.allocation.shapes import Allocation, Load, Node, Rules, Target
 from smartcharging.allocation.strategies import equal, first_come, priority, solar
 from smartcharging.allocation.surplus import SUN, sunny_room, under_the_sun
-from smartcharging.allocation.tree import SLACK, Tree, fits, floor_tenth, lacking, taken_anyway
+from smartcharging.allocation.tree import SLACK, Tree, floor_tenth
 
 
 def allocate(nodes: Sequence[Node], loads: Sequence[Load], rules: Rules, now: datetime) -> Allocation:
     """Targets for all active loads that aren't fixed, rounded down to 0.1 A. Raises tree.BrokenTree (a ValueError).
 
-    Together with what the others count with they are within every limit of the tree, unless those exceed it by
-    themselves: then whoever shares the exceeded circuit and phase is paused, and `detail` says which it is.
+    Together with what the others count with they are within every limit of the tree, each with his fallback if that is
+    more. Where not all fallbacks fit they are within it without them. Where the others exceed it by themselves, whoever
+    shares the exceeded circuit and phase is paused. `detail` says which circuits these are.
     """
     sunny = rules.strategy == "solar" and rules.surplus_a is not None
     tree = Tree(under_the_sun(nodes, rules.surplus_a) if sunny and rules.surplus_a else nodes, loads)
-    room = tree.room({load.id: taken_anyway(load) for load in tree.loads.values()})
-    detail = _exceeded(tree, room)
+    reserve = Reserve(tree)
+    room = reserve.room()
     if sunny:
         room = sunny_room(tree, room)
     asking = [load for load in tree.loads.values() if load.active and not load.fixed]
     bounds = {load.id: (least(load), can_use(load, rules)) for load in asking}
-    able = [load for load in asking if bounds[load.id][0] <= bounds[load.id][1] and _fits_alone(tree, room, load)]
-    contest = Contest(tree, room, able, bounds, rules, now)
+    able: list[Load] = []
+    kept_out: list[Load] = []
+    for load in asking:
+        low, high = bounds[load.id]
+        if low <= high:
+            (able if fits(room, reserve.needs(load.id, low)) else kept_out).append(load)
+    contest = Contest(reserve, room, able, bounds, rules, now)
     answer = _answer(contest, nodes, loads)
     targets = {load.id: _target(load, answer, contest) for load in asking}
-    return Allocation(targets, answer.strategy, " ".join(filter(None, [detail, answer.detail])))
+    details = reserve.exceeded(), reserve.unkept(), reserve.too_much(kept_out), answer.detail
+    return Allocation(targets, answer.strategy, " ".join(filter(None, details)))
 
 
 def _answer(contest: Contest, nodes: Sequence[Node], loads: Sequence[Load]) -> Answer:
@@ -73,20 +81,6 @@ def _answer(contest: Contest, nodes: Sequence[Node], loads: Sequence[Load]) -> A
             return equal(contest, f"There is no strategy {unknown!r}: shared equally.")
 
 
-def _fits_alone(tree: Tree, room: list[float], load: Load) -> bool:
-    return fits(room, tree.crossed[load.id], least(load))
-
-
-def _exceeded(tree: Tree, room: list[float]) -> str:
-    """Names the circuits on which those that can't be limited take more than there is."""
-    return " ".join(
-        f"Circuit {limit.node_id} {limit.on}: chargers that can't be limited now may take "
-        f"{limit.capacity - left:.1f} of {limit.capacity:.1f}; all others there pause."
-        for limit, left in zip(tree.limits, room, strict=True)
-        if left < -SLACK * 100 and limit.node_id != SUN
-    )
-
-
 def _target(load: Load, answer: Answer, contest: Contest) -> Target:
     amps = answer.shares.get(load.id)
     if amps is None:
@@ -103,7 +97,7 @@ def _why_paused(load: Load, answer: Answer, contest: Contest) -> str:
     low, high = contest.bounds[load.id]
     if low > high:
         return "never_enough"
-    lack = lacking(contest.room, contest.tree.crossed[load.id], low)
+    lack = lacking(contest.room, contest.reserve.needs(load.id, low))
     if lack:
         return "no_sun" if all(contest.tree.limits[index].node_id == SUN for index in lack) else "no_capacity"
     return (answer.reasons or {}).get(load.id, "rotation_pause")

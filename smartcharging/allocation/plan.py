@@ -1,16 +1,18 @@
 """What may be sent now on the way to the targets: lowers at once, raises only into room that is surely free.
 
-Until a lower limit is confirmed a load counts with the highest that it may be following (`counted_a`). So at every
-moment, whatever is lost, late or repeated, the sum of all that may be in force stays within each circuit's capacity.
+Until a lower limit is confirmed a load counts with the highest that it may be following (`counted_a`), and with its
+fallback if that is more and the circuit keeps it (reserve.py). So at every moment, whatever is lost, late or repeated,
+whoever ends a session or goes away, the sum of all that may be in force stays within each circuit's capacity.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from smartcharging.allocation.lending import can_use, least
+from smartcharging.allocation.reserve import Reserve, spend
 from smartcharging.allocation.rotation import waiting_from
 from smartcharging.allocation.shapes import Change, Load, Node, Plan, Rules, Target
-from smartcharging.allocation.tree import SLACK, Tree, floor_tenth, most, take
+from smartcharging.allocation.tree import SLACK, Tree, floor_tenth
 
 
 def plan(
@@ -20,7 +22,8 @@ def plan(
 
     - Lowers: every target below what its load counts with or has confirmed. Never delayed, however small.
     - Raises: who is paused first (the longest waiting of them), then who has least. As far as there is room when
-      everyone else counts with his highest; a part only if it is worth a message (`hysteresis_a`).
+      everyone else counts with his highest, and nobody is kept from his fallback; a part only if it is worth a
+      message (`hysteresis_a`).
     - `raise_step_a` A at a time, `hold_s` apart; a raise smaller than `hysteresis_a` only if it ends a pause or reaches
       all that the load can use.
     - `waiting`: raises that wait for room, so for lowers to be confirmed. Those held back by time aren't in it.
@@ -28,7 +31,8 @@ def plan(
     A load whose limit was sent but not confirmed comes up again; who sends knows what is on its way and leaves it out.
     """
     tree = Tree(nodes, loads)
-    room = tree.room({load.id: counted(load) for load in tree.loads.values()})
+    reserve = Reserve(tree)
+    room = reserve.room_beside({load.id: counted(load) for load in tree.loads.values()})
     found = Plan()
     raising = []
     for load_id in sorted(targets):
@@ -40,12 +44,13 @@ def plan(
         elif _is_due(load, target.limit_a, rules, now):
             raising.append((_need(load, now), load, target))
     for _, load, target in sorted(raising, key=lambda one: one[0]):
-        limit = _raised(load, target.limit_a, rules, most(room, tree.crossed[load.id]))
+        top = reserve.top(room, load.id, load.counted_a)
+        limit = None if top is None else _raised(load, target.limit_a, rules, top)
         if limit is None:
             found.waiting.append(load.id)
             continue
         found.raises.append(Change(load.id, limit, target.reason))
-        take(room, tree.crossed[load.id], max(0.0, limit - load.counted_a))
+        spend(room, reserve.needs(load.id, max(limit, load.counted_a), load.counted_a))
     return found
 
 
@@ -83,14 +88,12 @@ def _need(load: Load, now: datetime) -> tuple[bool, float, float, int]:
     return not paused, waiting_from(load, now).timestamp() if paused else 0.0, has, load.id
 
 
-def _raised(load: Load, target_a: float, rules: Rules, room: float) -> float | None:
-    """The limit to send now: a step of the ramp, as far as there is room. None: it waits for room."""
-    if room < -SLACK:
-        return None
+def _raised(load: Load, target_a: float, rules: Rules, top: float) -> float | None:
+    """The limit to send now: a step of the ramp, as far as there is room (`top`). None: it waits for room."""
     has = load.current_a or 0.0
     step = target_a if rules.raise_step_a is None else max(has + rules.raise_step_a, least(load))
     wanted = floor_tenth(min(target_a, step))
-    limit = min(wanted, floor_tenth(load.counted_a + room))
+    limit = min(wanted, floor_tenth(top))
     if limit <= has + SLACK or limit + SLACK < least(load):
         return None
     if limit < wanted - SLACK and not _is_worth_it(load, has, limit, rules):

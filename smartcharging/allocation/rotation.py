@@ -5,7 +5,8 @@ The bound, for every strategy: of n active loads that can't all have their minim
     rotation_s x ceil(n / k)        (each turn longer by at most the time to the next round)
 
 where k is the fewest loads whose minimum leaves no room for its own. It holds while the minimum of the one that waits
-fits at all when it is alone with what can't be moved, and whatever the wiring, the sizes and the ranks of the others.
+fits at all when it is alone with what can't be moved and with what is kept for fallbacks (reserve.py), and whatever the
+wiring, the sizes and the ranks of the others.
 
 How: a turn, once given, is kept for `rotation_s`. Who has waited that long is *due*. The due are served first, in order
 of waiting; they take the place of those whose turn is over and of those who came later and were served before them
@@ -21,13 +22,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from smartcharging.allocation.lending import least, takes_nothing
+from smartcharging.allocation.reserve import Needs, Reserve, fits, give_back, lacking, spend
 from smartcharging.allocation.shapes import Load
-from smartcharging.allocation.tree import SLACK, Tree, fits, lacking, take
+from smartcharging.allocation.tree import SLACK
 
 
 def turns(load: Load, limit_a: float, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """(served_since, waiting_since) to be kept once a limit has been sent to an active load."""
-    if limit_a > 0:
+    """(served_since, waiting_since) to be kept once a limit has been sent to an active load. Under its minimum, as a
+    fallback may be, it doesn't charge."""
+    if limit_a > 0 and limit_a + SLACK >= least(load):
         return load.served_since or now, waiting_from(load, now)
     if load.served_since is not None:
         return None, now
@@ -44,7 +47,8 @@ class _Contender:
     """A load on its way to a place. `rank`: lower goes first."""
 
     id: int
-    least: float
+    # What its minimum takes of the room.
+    needs: Needs
     rank: float
     since: datetime
     served_since: datetime | None
@@ -65,18 +69,25 @@ class _Contender:
 
 
 def choose(
-    tree: Tree, room: list[float], loads: Iterable[Load], ranks: Mapping[int, float], rotation_s: float, now: datetime
+    reserve: Reserve,
+    room: list[float],
+    loads: Iterable[Load],
+    ranks: Mapping[int, float],
+    rotation_s: float,
+    now: datetime,
 ) -> set[int]:
     """Ids of the loads that get their minimum; `room` is what the limits have left for all of them.
 
     `ranks`: lower goes first; those that aren't in it are 0. Their minimums fit into `room` together.
     """
     turn = timedelta(seconds=rotation_s)
-    contenders = [_contender(load, ranks.get(load.id, 0.0), turn, now) for load in loads]
-    return _Choice(tree, list(room)).run(contenders)
+    contenders = [
+        _contender(load, reserve.needs(load.id, least(load)), ranks.get(load.id, 0.0), turn, now) for load in loads
+    ]
+    return _Choice(list(room)).run(contenders)
 
 
-def _contender(load: Load, rank: float, turn: timedelta, now: datetime) -> _Contender:
+def _contender(load: Load, needs: Needs, rank: float, turn: timedelta, now: datetime) -> _Contender:
     since, served = waiting_from(load, now), load.served_since
     if served is not None and load.counted_a + SLACK < least(load):
         # It has lost its limit (a start-up) and surely takes nothing: it waits again, behind those it was served before.
@@ -84,7 +95,7 @@ def _contender(load: Load, rank: float, turn: timedelta, now: datetime) -> _Cont
     in_turn = served is not None and now - served < turn and not takes_nothing(load)
     return _Contender(
         id=load.id,
-        least=least(load),
+        needs=needs,
         rank=rank,
         since=since,
         served_since=served,
@@ -100,8 +111,7 @@ def _latest(contender: _Contender) -> tuple[float, int]:
 
 
 class _Choice:
-    def __init__(self, tree: Tree, room: list[float]) -> None:
-        self.tree = tree
+    def __init__(self, room: list[float]) -> None:
         self.room = room
         self.chosen: set[int] = set()
         # Of the chosen, those in their turn: others are never asked to leave again.
@@ -123,17 +133,16 @@ class _Choice:
         return self.chosen
 
     def _admit(self, one: _Contender) -> bool:
-        crossed = self.tree.crossed[one.id]
-        if not fits(self.room, crossed, one.least):
+        if not fits(self.room, one.needs):
             return False
-        take(self.room, crossed, one.least)
+        spend(self.room, one.needs)
         self.chosen.add(one.id)
         if one.in_turn:
             self.in_turn[one.id] = one
         return True
 
     def _leave(self, one: _Contender) -> None:
-        take(self.room, self.tree.crossed[one.id], -one.least)
+        give_back(self.room, one.needs)
         self.chosen.remove(one.id)
         del self.in_turn[one.id]
 
@@ -143,14 +152,13 @@ class _Choice:
 
     def _displace_for(self, one: _Contender) -> None:
         """Make room by those whom it may displace, if that is enough; nobody leaves in vain."""
-        crossed = self.tree.crossed[one.id]
         movable = [other for other in self.in_turn.values() if one.may_displace(other)]
         left: list[_Contender] = []
         for other in sorted(movable, key=lambda other: (other.rank, other.queue), reverse=True):
-            lack = lacking(self.room, crossed, one.least)
+            lack = lacking(self.room, one.needs)
             if not lack:
                 break
-            if any(index in lack for index, _ in self.tree.crossed[other.id]):
+            if any(index in lack for index, _ in other.needs):
                 self._leave(other)
                 left.append(other)
         self._admit(one)

@@ -7,6 +7,7 @@ loads of a limit stop where that limit is full. Between two events nothing needs
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from smartcharging.allocation.tree import SLACK, Crossing
 
@@ -15,13 +16,29 @@ Bounds = tuple[float, float]
 
 
 def fair_shares(
-    crossed: Mapping[int, Sequence[Crossing]], room: Sequence[float], bounds: Mapping[int, Bounds]
+    crossed: Mapping[int, Sequence[Crossing]],
+    room: Sequence[float],
+    bounds: Mapping[int, Bounds],
+    *,
+    rests: Mapping[int, float] | None = None,
+    kept: Sequence[bool] = (),
 ) -> dict[int, float]:
     """Max-min fair A for each load of `bounds`, none below its least, within `room` for each limit.
 
     The least of all must fit together; where they don't, everyone gets just his least. O((loads + limits) x depth).
+    `rests`: fallbacks in A by load, where there are any. On limits that are `kept` (reserve.py) `room` is what is left
+    beside them: there a load takes of it only what it has beyond its own, and rises freely up to that.
     """
-    return _Filling(crossed, list(room), dict(bounds)).run()
+    return _Filling(crossed, list(room), dict(bounds), rests or {}, kept).run()
+
+
+class _Start(NamedTuple):
+    """From this level on the load takes of the room of these limits: its least of all of them; but where its fallback is
+    kept and is more, the fallback."""
+
+    level: float
+    load_id: int
+    crossed: Sequence[Crossing]
 
 
 @dataclass(slots=True)
@@ -29,50 +46,64 @@ class _Filling:
     crossed: Mapping[int, Sequence[Crossing]]
     room: list[float]
     bounds: dict[int, Bounds]
-    # Weight of those still rising, on each limit that any crosses; and who they are.
+    rests: Mapping[int, float]
+    kept: Sequence[bool]
+    # Weight of those still rising, on each limit that any rises on; and who they are.
     rising: dict[int, float] = field(default_factory=dict)
     riders: dict[int, list[int]] = field(default_factory=dict)
+    # What each rises on by now.
+    rides: dict[int, list[Crossing]] = field(default_factory=dict)
     shares: dict[int, float] = field(default_factory=dict)
     # Rising, by what they can take.
     tops: list[tuple[float, int]] = field(default_factory=list)
     level: float = 0.0
 
     def run(self) -> dict[int, float]:
-        starts = sorted(((low, load_id) for load_id, (low, _) in self.bounds.items()), reverse=True)
-        for low, load_id in starts:
-            self._take(load_id, low)
-            for index, _ in self.crossed[load_id]:
-                self.rising.setdefault(index, 0.0)
-                self.riders.setdefault(index, []).append(load_id)
+        starts = sorted([start for load_id in self.bounds for start in self._starts(load_id)], reverse=True)
         while starts or self.tops:
             full_at = self._full_at()
-            next_start = starts[-1][0] if starts else float("inf")
+            next_start = starts[-1].level if starts else float("inf")
             if self._stop_the_satisfied(min(full_at, next_start)):
                 continue
             if starts and next_start <= full_at:
                 self.level = next_start
-                while starts and starts[-1][0] <= self.level:
-                    self._start(starts.pop()[1])
+                while starts and starts[-1].level <= self.level:
+                    self._start(starts.pop())
             else:
                 self.level = max(self.level, full_at)
                 self._stop_on_full_limits()
         return self.shares
 
-    def _take(self, load_id: int, amps: float) -> None:
-        for index, weight in self.crossed[load_id]:
-            self.room[index] -= weight * amps
+    def _starts(self, load_id: int) -> list[_Start]:
+        """Take its least, and tell from which levels on it takes more."""
+        low, rest, crossed = self.bounds[load_id][0], self.rests.get(load_id, 0.0), self.crossed[load_id]
+        for index, weight in crossed:
+            self.room[index] -= weight * (max(0.0, low - rest) if rest and self.kept[index] else low)
+        if rest <= low:
+            return [_Start(low, load_id, crossed)]
+        return [
+            _Start(low, load_id, [(index, weight) for index, weight in crossed if not self.kept[index]]),
+            _Start(rest, load_id, [(index, weight) for index, weight in crossed if self.kept[index]]),
+        ]
 
-    def _start(self, load_id: int) -> None:
+    def _start(self, start: _Start) -> None:
         """It rises with the others from here on; what it had is the level itself."""
-        low, high = self.bounds[load_id]
-        for index, weight in self.crossed[load_id]:
-            self.room[index] += weight * low
-            self.rising[index] += weight
-        heapq.heappush(self.tops, (max(low, high), load_id))
+        load_id = start.load_id
+        if load_id in self.shares:
+            # It has stopped below its fallback.
+            return
+        if load_id not in self.rides:
+            low, high = self.bounds[load_id]
+            heapq.heappush(self.tops, (max(low, high), load_id))
+        for index, weight in start.crossed:
+            self.room[index] += weight * start.level
+            self.rising[index] = self.rising.get(index, 0.0) + weight
+            self.riders.setdefault(index, []).append(load_id)
+        self.rides.setdefault(load_id, []).extend(start.crossed)
 
     def _stop(self, load_id: int, amps: float) -> None:
         self.shares[load_id] = amps
-        for index, weight in self.crossed[load_id]:
+        for index, weight in self.rides[load_id]:
             self.room[index] -= weight * amps
             self.rising[index] -= weight
 

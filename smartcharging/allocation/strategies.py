@@ -4,8 +4,8 @@ from itertools import groupby
 
 from smartcharging.allocation.contest import Answer, Contest, Shares
 from smartcharging.allocation.lending import least
+from smartcharging.allocation.reserve import give_back, lacking, spend
 from smartcharging.allocation.surplus import room_to_start
-from smartcharging.allocation.tree import lacking, most, take
 
 
 def equal(contest: Contest, detail: str = "") -> Answer:
@@ -22,13 +22,12 @@ def first_come(contest: Contest) -> Answer:
     ranks = {load.id: float(place) for place, load in enumerate(arrivals)}
     served = contest.chosen(contest.loads, ranks)
     shares: Shares = {load_id: contest.bounds[load_id][0] for load_id in served}
-    room = contest.rest(shares)
+    reserve, room = contest.reserve, contest.rest(shares)
     for load in arrivals:
         if load.id in served:
             low, high = contest.bounds[load.id]
-            more = max(0.0, min(high - low, most(room, contest.tree.crossed[load.id])))
-            shares[load.id] = low + more
-            take(room, contest.tree.crossed[load.id], more)
+            shares[load.id] = max(low, min(high, reserve.top(room, load.id, low) or low))
+            spend(room, reserve.needs(load.id, shares[load.id], low))
     return Answer(shares, "first_come", "first_come")
 
 
@@ -37,14 +36,14 @@ def priority(contest: Contest) -> Answer:
     ranks = {load.id: float(-load.priority) for load in contest.loads}
     served = contest.chosen(contest.loads, ranks)
     shares: Shares = {load_id: contest.bounds[load_id][0] for load_id in sorted(served)}
-    room = contest.rest(shares)
+    reserve, room = contest.reserve, contest.rest(shares)
     for _, level in groupby(sorted(shares, key=lambda load_id: (ranks[load_id], load_id)), key=ranks.__getitem__):
         ids = [*level]
         for load_id in ids:
-            take(room, contest.tree.crossed[load_id], -shares[load_id])
+            give_back(room, reserve.needs(load_id, shares[load_id]))
         shares |= contest.fair({load_id: contest.bounds[load_id] for load_id in ids}, room)
         for load_id in ids:
-            take(room, contest.tree.crossed[load_id], shares[load_id])
+            spend(room, reserve.needs(load_id, shares[load_id]))
     return Answer(shares, "priority", "priority")
 
 
@@ -55,6 +54,6 @@ def solar(contest: Contest) -> Answer:
     served = contest.chosen(contest.loads, room=room)
     bounds = {load_id: contest.bounds[load_id] for load_id in sorted(served)}
     too_little = {
-        load.id: "no_sun" for load in contest.loads if lacking(room, contest.tree.crossed[load.id], least(load))
+        load.id: "no_sun" for load in contest.loads if lacking(room, contest.reserve.needs(load.id, least(load)))
     }
     return Answer(contest.fair(bounds), "solar", "solar", reasons=too_little)

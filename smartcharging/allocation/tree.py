@@ -127,6 +127,10 @@ class Tree:
                 take(left, self.crossed[load_id], taken)
         return left
 
+    def crossing(self, node_id: int, phases: tuple[int, ...]) -> tuple[Crossing, ...]:
+        """What a load there on these phases crosses."""
+        return self._crossings[node_id, phases]
+
     def limits_of(self, node_id: int) -> dict[str, int]:
         """Indexes of a circuit's limits by `L1`, `L2`, `L3`, `W`."""
         return self._limits_of[node_id]
@@ -135,20 +139,6 @@ class Tree:
 def take(room: list[float], crossed: Sequence[Crossing], amps: float) -> None:
     for index, weight in crossed:
         room[index] -= weight * amps
-
-
-def fits(room: Sequence[float], crossed: Sequence[Crossing], amps: float) -> bool:
-    return all(room[index] + SLACK >= weight * amps for index, weight in crossed)
-
-
-def lacking(room: Sequence[float], crossed: Sequence[Crossing], amps: float) -> set[int]:
-    """The limits that have no room for so much."""
-    return {index for index, weight in crossed if room[index] + SLACK < weight * amps}
-
-
-def most(room: Sequence[float], crossed: Sequence[Crossing]) -> float:
-    """How much fits at most; negative where a limit is exceeded already."""
-    return min(room[index] / weight for index, weight in crossed)
 
 
 def taken_anyway(load: Load) -> float:

@@ -24,6 +24,9 @@ class Wires:
     A row is a phase of a node (A) or a node rated in W. What limits a single load only is in its `upper`, and rows that
     can't be reached are left out. `lower`: the least that it charges with; `upper` is 0 where that can't be had.
     `watts`: of 1 A on each of its phases.
+
+    Of the fallbacks that are kept (reserve.py) only `upper` knows: what a load can have beside those of all others. That
+    two of them can't both have that much, while a third waits, is left to whoever follows the plan (planned.py).
     """
 
     loads: tuple[Load, ...]
@@ -47,17 +50,21 @@ def wires_of(nodes: Sequence[Node], loads: Sequence[Load]) -> Wires:
     moving = tuple(sorted((load for load in loads if load.active and not load.fixed), key=lambda load: load.id))
     free = np.array([[*node.capacity_a, np.inf if node.capacity_w is None else node.capacity_w] for node in nodes])
     free = free.reshape(len(nodes), 4)
+    # What is left beside all fallbacks.
+    beside = free.copy()
     for load in loads:
         amps = load.counted_a if load.fixed else 0.0 if load.active else load.rest_a
         for number, column, share in _touches(load, nodes, paths):
             free[number, column] -= share * amps
+            beside[number, column] -= share * max(amps, load.rest_a)
     columns: dict[tuple[int, int], list[tuple[int, float]]] = {}
     for index, load in enumerate(moving):
         for number, column, share in _touches(load, nodes, paths):
             columns.setdefault((number, column), []).append((index, share))
     if np.isnan(free).any():
         raise OddTree("A capacity or a limit is not a number.")
-    return _reduced(moving, columns, np.maximum(free, 0.0), {node.id: node.voltage for node in nodes})
+    kept = {key: float(beside[key]) for key in columns if beside[key] >= 0}
+    return _reduced(moving, columns, np.maximum(free, 0.0), kept, {node.id: node.voltage for node in nodes})
 
 
 def _paths(nodes: Sequence[Node]) -> dict[int, list[int]]:
@@ -93,9 +100,13 @@ def _reduced(
     loads: tuple[Load, ...],
     columns: dict[tuple[int, int], list[tuple[int, float]]],
     free: Floats,
+    kept: dict[tuple[int, int], float],
     voltages: dict[int, float],
 ) -> Wires:
-    """Leave out what can't bind and what is said twice: a balanced site has one row where it had three."""
+    """Leave out what can't bind and what is said twice: a balanced site has one row where it had three.
+
+    `kept`: what is left beside all fallbacks, where there is room for them.
+    """
     lower = np.ceil(np.array([load.min_a for load in loads]) * 10 - 1e-6) / 10
     upper = np.array([load.max_a for load in loads], dtype=np.float64)
     watts = np.array([voltages[load.node_id] * len(load.phases) for load in loads], dtype=np.float64)
@@ -103,7 +114,8 @@ def _reduced(
         raise OddTree("A limit of a load is not a number.")
     for key, parts in columns.items():
         for index, share in parts:
-            upper[index] = min(upper[index], free[key] / share)
+            highest = kept[key] / share + loads[index].rest_a if key in kept else free[key] / share
+            upper[index] = min(upper[index], highest)
     upper[upper < lower - TINY_A] = 0.0
     rows: dict[bytes, tuple[Floats, float]] = {}
     for key, parts in columns.items():

@@ -1,9 +1,10 @@
 """Stations that are slow, lose messages, start up anew, go away and disobey, under capacities that fall and rise.
 
-After every step, on every phase and in W of every circuit: what may truly be in force is within capacity. Only a fall of
-capacity, a station's start-up (it may have lost its default), its disobedience, or a paused session's end or a station's
-leave where there is a fallback above 0 A, can make it otherwise; then no raise is sent there and every lower is on its
-way. And from any state that this leads to, once messages get through, nobody waits beyond the bound of rotation.py.
+After every step, on every phase and in W of every circuit: what may truly be in force is within capacity, and stays so
+though all sessions end, or all stations go away, in that moment and fall back. Only a fall of capacity, a station's
+start-up (it may have lost its default) or its disobedience can make it otherwise; then no raise is sent there and every
+lower is on its way. And from any state that this leads to, once messages get through, nobody waits beyond the bound of
+rotation.py.
 """
 
 from datetime import timedelta
@@ -11,17 +12,20 @@ from math import ceil
 from typing import Any
 from unittest import mock
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from smartcharging.allocation import planned
 from smartcharging.allocation.allocate import allocate
 from smartcharging.allocation.plan import plan
+from smartcharging.allocation.reserve import Reserve, fits
 from smartcharging.allocation.shapes import Load, Node, Rules
 from smartcharging.allocation.surplus import under_the_sun
-from smartcharging.allocation.tree import SLACK, Tree, fits, taken_anyway
+from smartcharging.allocation.tree import SLACK, Tree
+from tests.examples import examples
 from tests.smartcharging.allocation.made import L1, L2, NOW, THREE, circuit, site
+from tests.smartcharging.allocation.reckoning import fewest_in_the_way, keeping, reserved_room
 from tests.smartcharging.allocation.stations import Station
 from tests.smartcharging.allocation.worlds import STRATEGIES
 
@@ -39,7 +43,7 @@ class Site(RuleBasedStateMachine):
         # Optimisers that say something else every time, most of it too much, and always nothing for some.
         self.patched = mock.patch.object(planned, "_program", side_effect=lambda name: self._wish)
         self.patched.start()
-        # Limits (by their index in the tree) that something from outside has made exceeded.
+        # Limits (by their index in the tree) that something from outside has made too small for what is reserved there.
         self.excused: set[int] = set()
 
     def teardown(self) -> None:
@@ -52,21 +56,34 @@ class Site(RuleBasedStateMachine):
 
     @initialize(
         strategy=st.sampled_from(STRATEGIES),
-        fallback=st.sampled_from([0.0, 0.0, 6.0]),
-        capacity=st.sampled_from([13.0, 20.0, 32.0, 63.0]),
-        watts=st.sampled_from([None, 9000.0, 20000.0]),
+        fallbacks=st.sampled_from([(0.0,), (6.0,), (6.0, 0.0), (0.0,), (4.0, 0.0, 6.0), (0.0, 10.0)]),
+        capacity=st.sampled_from([13.0, 20.0, 32.0, 42.0, 63.0]),
+        watts=st.sampled_from([None, None, 9000.0, 20000.0]),
         step=st.sampled_from([None, 3.0]),
+        cars=st.sets(which, max_size=len(WIRED)),
     )
-    def build(self, strategy: str, fallback: float, capacity: float, watts: float | None, step: float | None) -> None:
+    def build(
+        self,
+        strategy: str,
+        fallbacks: tuple[float, ...],
+        capacity: float,
+        watts: float | None,
+        step: float | None,
+        cars: set[int],
+    ) -> None:
         self.full = [site(capacity, watts=watts), circuit(2, 16), circuit(3, (20.0, 32.0, 12.0))]
         self.nodes = list(self.full)
         surplus = (14.0, 30.0, 20.0) if strategy == "solar" else None
         self.terms = Rules(strategy=strategy, rotation_s=TURN_S, raise_step_a=step, hold_s=60, surplus_a=surplus)
         self.stations = [
-            Station(i, node, phases, 6.0 if i % 3 else 8.0, 16.0 if i % 2 else 32.0, fallback, priority=i % 3)
+            Station(
+                i, node, phases, 6.0 if i % 3 else 8.0, 16.0 if i % 2 else 32.0, fallbacks[i % len(fallbacks)], i % 3
+            )
             for i, (node, phases) in enumerate(WIRED)
         ]
         self._note_excuses()
+        for number in cars:
+            self.stations[number].start(self.now, self.stations[number].appetite_a)
 
     # --- rounds and messages ---
 
@@ -77,6 +94,7 @@ class Site(RuleBasedStateMachine):
         self.round_number += 1
         loads = self._loads()
         tree, before = self._counted()
+        reserved, keep = reserved_room(tree, self.stations), keeping(tree, self.stations)
         targets = allocate(self.nodes, loads, self.terms, self.now).targets
         found = plan(self.nodes, loads, targets, self.terms, self.now)
         for station in self.stations:
@@ -90,7 +108,10 @@ class Site(RuleBasedStateMachine):
             station.note_turn(self.now)
         for was, now in zip(before, self._counted()[1], strict=True):
             assert now >= min(was, 0.0) - SLACK
+        for was, now, keeps in zip(reserved, reserved_room(tree, self.stations), keep, strict=True):
+            assert now >= min(was, 0.0) - SLACK or not keeps
         self._lowers_are_out(targets)
+        self._all_may_fall_back_from(targets, tree, keep)
 
     def _lowers_are_out(self, targets: dict[int, Any]) -> None:
         """Whoever may be following more than his target has been told, and the message isn't lost yet."""
@@ -98,6 +119,14 @@ class Site(RuleBasedStateMachine):
             if station.id in targets and station.counted_a > targets[station.id].limit_a + SLACK:
                 assert station.messages
                 assert station.messages[-1].limit_a <= targets[station.id].limit_a + SLACK
+
+    def _all_may_fall_back_from(self, targets: dict[int, Any], tree: Tree, keep: list[bool]) -> None:
+        """Once all is confirmed, there is room for all fallbacks wherever they fit at all."""
+        amps = {}
+        for station in self.stations:
+            aim = targets[station.id].limit_a if station.id in targets else station.counted_a
+            amps[station.id] = max(aim, station.fallback_a)
+        assert all(left >= -SLACK for left, keeps in zip(tree.room(amps), keep, strict=True) if keeps)
 
     @rule(number=which)
     def a_message_arrives(self, number: int) -> None:
@@ -113,6 +142,13 @@ class Site(RuleBasedStateMachine):
             while station.messages:
                 station.receive()
                 station.answer()
+
+    @rule(rounds=st.integers(1, 5))
+    def minutes_pass_in_peace(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.rebalance()
+            self.nothing_may_be_in_force_beyond_capacity()
+            self.all_get_through()
 
     @rule(number=which)
     def a_message_or_its_answer_is_lost(self, number: int) -> None:
@@ -130,9 +166,8 @@ class Site(RuleBasedStateMachine):
     def a_car_goes(self, number: int) -> None:
         station = self.stations[number]
         if station.online and station.session:
-            # One that was paused counts with its fallback again.
             station.stop()
-            self._note_excuses()
+            self._note_lost_default(station)
 
     @rule(number=which, appetite=st.sampled_from([32.0, 9.0, 0.0]))
     def a_car_wants_something_else(self, number: int, appetite: float) -> None:
@@ -152,7 +187,7 @@ class Site(RuleBasedStateMachine):
     @rule(number=which, falls_back=st.booleans())
     def it_goes_away(self, number: int, falls_back: bool) -> None:
         self.stations[number].go_away(falls_back)
-        self._note_excuses()
+        self._note_lost_default(self.stations[number])
 
     @rule(number=which)
     def it_comes_back(self, number: int) -> None:
@@ -196,13 +231,13 @@ class Site(RuleBasedStateMachine):
             return
         for station in self.stations:
             assert not station.obeys or station.in_force <= station.counted_a + SLACK
-        tree, rooms = self._counted()
+        tree, counted = self._counted()
         truly = tree.room({station.id: station.in_force for station in self.stations if station.obeys})
-        for index, room in enumerate(rooms):
+        for index, room in enumerate(reserved_room(tree, self.stations)):
             if room >= -SLACK:
                 self.excused.discard(index)
             assert room >= -SLACK or index in self.excused
-            assert truly[index] >= -SLACK or index in self.excused
+            assert min(counted[index], truly[index]) >= -SLACK or index in self.excused
 
     @rule()
     def then_it_is_quiet_and_everyone_has_his_turn(self) -> None:
@@ -226,7 +261,7 @@ class Site(RuleBasedStateMachine):
             self.nothing_may_be_in_force_beyond_capacity()
             self.all_get_through()
             for station in self.stations:
-                if station.session and station.in_force > 0:
+                if station.session and station.in_force >= station.min_a:
                     waiting.pop(station.id, None)
             elapsed = (self.now - since).total_seconds()
             starved = {load_id: bound for load_id, bound in waiting.items() if elapsed > bound}
@@ -240,11 +275,10 @@ class Site(RuleBasedStateMachine):
             # What must be there to start.
             first, second, third = (amps - self.terms.hysteresis_a for amps in self.terms.surplus_a)
             nodes = under_the_sun(nodes, (first, second, third))
-        tree = Tree(nodes, self._loads())
-        room = tree.room({other.id: taken_anyway(other) for other in tree.loads.values()})
-        if not fits(room, tree.crossed[load.id], load.min_a):
+        reserve = Reserve(Tree(nodes, self._loads()))
+        if not fits(reserve.room(), reserve.needs(load.id, load.min_a)):
             return -1.0
-        in_the_way = _fewest_in_the_way(tree, room, load, loads)
+        in_the_way = fewest_in_the_way(reserve, load, loads)
         return (TURN_S + 2 * EVERY.total_seconds()) * (ceil(len(loads) / in_the_way) if in_the_way else 1)
 
     # --- helpers ---
@@ -258,32 +292,15 @@ class Site(RuleBasedStateMachine):
 
     def _note_excuses(self) -> None:
         """After something from outside: what is exceeded now is nobody's fault here."""
-        self.excused |= {index for index, room in enumerate(self._counted()[1]) if room < -SLACK}
+        tree = Tree(self.nodes, self._loads())
+        self.excused |= {index for index, room in enumerate(reserved_room(tree, self.stations)) if room < -SLACK}
 
-
-def _fewest_in_the_way(tree: Tree, room: list[float], load: Load, loads: list[Load]) -> int:
-    """How few of the others' minimums can keep it out; 0: not all together."""
-    found = 0
-    for index, weight in tree.crossed[load.id]:
-        left = room[index] - weight * load.min_a
-        others = (other for other in loads if other is not load)
-        sizes = sorted(
-            (w * other.min_a for other in others for at, w in tree.crossed[other.id] if at == index), reverse=True
-        )
-        for number, size in enumerate(sizes, 1):
-            left -= size
-            if left < -SLACK:
-                found = min(found or number, number)
-                break
-    return found
+    def _note_lost_default(self, station: Station) -> None:
+        """It has started up, and isn't known to have anything to fall back to yet."""
+        if not station.default_known:
+            self._note_excuses()
 
 
 # Long runs: what breaks only after many things have gone wrong together.
-Site.TestCase.settings = settings(
-    max_examples=200,
-    stateful_step_count=50,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+Site.TestCase.settings = examples(120, stateful_step_count=50, suppress_health_check=list(HealthCheck))
 TestSite = Site.TestCase

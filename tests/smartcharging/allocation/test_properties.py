@@ -6,7 +6,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from smartcharging.allocation import planned
@@ -15,10 +15,12 @@ from smartcharging.allocation.lending import can_use
 from smartcharging.allocation.plan import counted, plan
 from smartcharging.allocation.shapes import Load, Node, Rules, Target
 from smartcharging.allocation.tree import SLACK, Tree, taken_anyway
-from tests.smartcharging.allocation.made import NOW
+from tests.examples import examples
+from tests.smartcharging.allocation.made import NOW, shared
 from tests.smartcharging.allocation.worlds import Site, any_rules, parked, sites, tenths
 
-quick = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+UNCHECKED = {"suppress_health_check": list(HealthCheck)}
+quick = examples(60, **UNCHECKED)
 
 # What an optimiser may come to say: nothing, nonsense, too much.
 wishes = st.none() | st.dictionaries(
@@ -48,13 +50,32 @@ def exceeded(nodes: list[Node], loads: list[Load], targets: dict[int, Target]) -
     ]
 
 
-@settings(quick, max_examples=300)
+@examples(150, **UNCHECKED)
 @given(sites(), any_rules(), wishes)
 def test_no_circuit_is_ever_exceeded(unplanned: list[Any], place: Site, rules: Rules, said: Any) -> None:
     unplanned[0] = said
     nodes, loads = place
     targets = allocate(nodes, loads, rules, NOW).targets
     assert exceeded(nodes, loads, targets) == []
+
+
+def beyond(nodes: list[Node], loads: list[Load], amps: dict[int, float]) -> list[bool]:
+    """For each limit on which all fallbacks fit beside what can't be moved: whether it is exceeded when all that have
+    less than these currents fall back."""
+    tree = Tree(nodes, loads)
+    least = {load.id: load.rest_a if load.id in amps else max(taken_anyway(load), load.rest_a) for load in loads}
+    most = {load.id: max(amps.get(load.id, 0.0), least[load.id]) for load in loads}
+    rooms = zip(tree.limits, tree.room(least), tree.room(most), strict=True)
+    return [after < -SLACK * (1000 if limit.on == "W" else 1) for limit, before, after in rooms if before >= 0]
+
+
+@examples(150, **UNCHECKED)
+@given(sites(), any_rules(), wishes)
+def test_all_may_fall_back_at_any_time(unplanned: list[Any], place: Site, rules: Rules, said: Any) -> None:
+    unplanned[0] = said
+    nodes, loads = place
+    targets = allocate(nodes, loads, rules, NOW).targets
+    assert not any(beyond(nodes, loads, {load_id: target.limit_a for load_id, target in targets.items()}))
 
 
 @quick
@@ -85,7 +106,7 @@ def test_under_the_sun_all_together_take_no_more_than_it_leaves(place: Site, rul
         assert taken <= max(0.0, surplus[phase]) + SLACK
 
 
-@settings(quick, max_examples=400)
+@examples(200, **UNCHECKED)
 @given(parked())
 def test_nobody_could_have_more_without_taking_it_from_one_who_has_no_more(place: Site) -> None:
     """Max-min fairness: who isn't satisfied stands on a full limit on which nobody else was given more."""
@@ -132,6 +153,15 @@ def _wider(node: Node, factor: float) -> Node:
 
 
 @quick
+@given(parked(), st.integers(0, 999).map(Random))
+def test_fallbacks_that_nobody_is_held_under_change_nothing(place: Site, chance: Random) -> None:
+    nodes, loads = place
+    before = shared(nodes, loads)
+    falling = [replace(load, rest_a=tenths(chance, 0, before[load.id])) for load in loads]
+    assert shared(nodes, falling) == before
+
+
+@quick
 @given(sites(), any_rules(), st.integers(0, 999).map(Random))
 def test_the_order_in_which_they_are_given_changes_nothing(place: Site, rules: Rules, chance: Random) -> None:
     nodes, loads = place
@@ -156,7 +186,7 @@ def test_twice_of_everything_is_twice_as_much(place: Site, strategy: str, factor
 # --- plans ---
 
 
-@settings(quick, max_examples=300)
+@examples(150, **UNCHECKED)
 @given(sites(), any_rules(), st.integers(0, 9999).map(Random))
 def test_a_plan_never_adds_to_what_may_be_too_much(place: Site, rules: Rules, chance: Random) -> None:
     """Whatever the targets say: with every raise out and no lower taken yet, no limit is exceeded that wasn't."""
@@ -175,6 +205,9 @@ def test_a_plan_never_adds_to_what_may_be_too_much(place: Site, rules: Rules, ch
     over = {index for index, left in enumerate(tree.room(before)) if left < -SLACK}
     for change in found.raises:
         assert not over & {index for index, _ in tree.crossed[change.load_id]}
+    moved = {load.id: before[load.id] for load in loads if load.active and not load.fixed}
+    if not any(beyond(nodes, loads, moved)):
+        assert not any(beyond(nodes, loads, {load_id: after[load_id] for load_id in moved}))
 
 
 @quick

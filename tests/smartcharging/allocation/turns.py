@@ -43,8 +43,8 @@ class Rounds:
         planned = plan(self.nodes, loads, targets, self.rules, self.now)
         raised = {change.load_id: change.limit_a for change in planned.raises}
         sent = raised | {change.load_id: change.limit_a for change in planned.lowers}
-        # While all of it is on its way, the highest counts.
-        most = {load: max(load.counted_a, sent.get(load.id, 0.0)) for load in loads}
+        # While all of it is on its way, the highest counts; and any of them may fall back.
+        most = {load: max(load.counted_a, sent.get(load.id, 0.0), load.rest_a) for load in loads}
         assert violations(self.nodes, most) == []
         for load in loads:
             self.loads[load.id] = self._after(load, sent.get(load.id), load.id in raised)

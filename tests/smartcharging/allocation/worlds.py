@@ -91,7 +91,7 @@ def _any_load(chance: Random, load_id: int, node_id: int) -> Load:
         min_a=chance.choice([6.0, 6.0, 6.0, 8.0, 13.5, 0.0]),
         max_a=chance.choice([16.0, 32.0, 10.0, 20.5, 5.0]),
         counted_a=max(current or 0.0, chance.choice([0.0, amps()])),
-        rest_a=chance.choice([0.0, 0.0, 6.0]),
+        rest_a=chance.choice([0.0, 0.0, 4.0, 6.0, 10.0]),
         active=chance.random() < 0.8,
         fixed=chance.random() < 0.1,
         current_a=current,
