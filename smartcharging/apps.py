@@ -12,14 +12,14 @@ class SmartChargingConfig(AppConfig):
         from chargepoints.services.remote_profiles import register_start_profiles
         from metering.ingest.process import register_follower
         from smartcharging import receivers
-        from smartcharging.services import by_hand, drift, dropped, settling
+        from smartcharging.services import by_hand, drift, dropped, settling, settling_together
         from smartcharging.services.adopting import keep_remote_profile
         from smartcharging.services.power_watch import PowerWatch
         from smartcharging.services.profiles import check_start_profile
         from smartcharging.services.templates import create_default_templates
         from tenants.services.tenants import on_tenant_created
 
-        command_hooks.register_at_end("SetChargingProfile", settling.set_ended)
+        command_hooks.register_at_end("SetChargingProfile", settling.set_ended, settling_together.many_set_ended)
         command_hooks.register_at_end("ClearChargingProfile", settling.clear_ended)
         command_hooks.register_at_end("RemoteStartTransaction", settling.remote_start_ended)
         command_hooks.register_at_end("GetCompositeSchedule", drift.schedule_came)
@@ -33,5 +33,5 @@ class SmartChargingConfig(AppConfig):
         # After what settles profiles: a round reads what has come of them.
         session_hooks.register_at_start(receivers.session_began)
         session_hooks.register_at_end(receivers.session_over)
-        settling.on_profile_settled(receivers.profile_settled)
+        settling.on_profile_settled(receivers.profiles_settled)
         register_follower(PowerWatch)

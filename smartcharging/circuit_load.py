@@ -13,7 +13,7 @@ from django.utils import timezone
 from smartcharging.allocation.shapes import Node, PhaseAmps
 from smartcharging.circuit_selectors import root_of
 from smartcharging.models import Allotment, Circuit, CircuitLimit, CircuitMember, CircuitMeter, CircuitRound
-from smartcharging.reason_words import reason_in_words
+from smartcharging.reason_words import NEVER_CAME, NOT_HELD, reason_in_words
 from smartcharging.services.loads import Picture, on_phases, picture_of, sums_of
 from smartcharging.services.measured import Measured, measured_amps
 from smartcharging.services.reading import Seat, Tree, read_tree
@@ -74,6 +74,13 @@ class MemberLoad:
     @property
     def reason_text(self) -> str:
         return reason_in_words(self.reason)
+
+    @property
+    def not_held_text(self) -> str:
+        """Why it counts with all that it can take; empty where a limit is known to hold it, or nobody looks after it."""
+        if self.limit_a is not None or not self.managed:
+            return ""
+        return str(NEVER_CAME if self.member.charge_point.last_seen_at is None else NOT_HELD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
 """Why a connector has the limit that it has, and what set a round off: words of the log as sentences for people."""
 
+from typing import cast
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from smartcharging.causes import Cause
 
 REASONS: dict[str, str | Promise] = {
     "": _("No limit has been decided yet."),
@@ -26,7 +30,7 @@ REASONS: dict[str, str | Promise] = {
     "retry": _("The last limit was not confirmed: told again."),
     "fallback": _("What a session may take that has not been given a limit."),
 }
-CAUSES: dict[str, str | Promise] = {
+CAUSES: dict[Cause, str | Promise] = {
     "minute": _("The round of each minute"),
     "session_start": _("A session began"),
     "session_end": _("A session ended"),
@@ -46,6 +50,9 @@ CAUSES: dict[str, str | Promise] = {
     "member_changed": _("A connector was changed"),
     "member_removed": _("A connector was removed"),
 }
+# Why a connector counts with all that it can take, though it takes nothing.
+NEVER_CAME = _("It has never connected: until it has taken a limit, it counts with all that it can take.")
+NOT_HELD = _("Nothing is known to hold it: until it has taken a limit, it counts with all that it can take.")
 
 
 def reason_in_words(reason: str) -> str:
@@ -55,7 +62,7 @@ def reason_in_words(reason: str) -> str:
 
 def cause_in_words(cause: str) -> str:
     """What set off a round, in a few words."""
-    return str(CAUSES.get(cause) or _as_text(cause))
+    return str(CAUSES.get(cast(Cause, cause)) or _as_text(cause))
 
 
 def _as_text(word: str) -> str:

@@ -3,10 +3,13 @@
 Best effort, all of it: a round reads what is, and the beat has one run each minute.
 """
 
+from collections.abc import Sequence
+
 from chargepoints.events import ChargePointBooted, ChargePointConnected, ChargePointDisconnected, StatusChanged
 from chargepoints.models import Transaction
+from smartcharging.causes import Cause
 from smartcharging.models import ChargingProfile
-from smartcharging.services.wake import wake_connector, wake_station
+from smartcharging.services.wake import wake_connector, wake_connectors, wake_station
 from tenants.context import current_tenant_id
 from tenants.events import Event, receives
 
@@ -21,15 +24,11 @@ def session_over(session: Transaction) -> None:
     _wake_session(session, "session_end")
 
 
-def profile_settled(row: ChargingProfile) -> None:
-    """A hook: load management's own was taken or not, or anything that was installed is there no more."""
-    if row.source == ChargingProfile.Source.CIRCUIT:
-        wake_connector(
-            tenant_id=row.tenant_id,
-            charge_point_id=row.charge_point_id,
-            evse_number=row.evse_number,
-            cause="limit_settled",
-        )
+def profiles_settled(rows: Sequence[ChargingProfile]) -> None:
+    """A hook: load management's own were taken or not, or what was installed is there no more."""
+    places = {(row.charge_point_id, row.evse_number) for row in rows if row.source == ChargingProfile.Source.CIRCUIT}
+    if places:
+        wake_connectors(tenant_id=rows[0].tenant_id, places=places, cause="limit_settled")
 
 
 @receives(StatusChanged)
@@ -52,7 +51,7 @@ def booted(event: ChargePointBooted) -> None:
     _wake_station(event, "boot")
 
 
-def _wake_session(session: Transaction, cause: str) -> None:
+def _wake_session(session: Transaction, cause: Cause) -> None:
     wake_connector(
         tenant_id=session.tenant_id,
         charge_point_id=session.charge_point_id,
@@ -61,5 +60,5 @@ def _wake_session(session: Transaction, cause: str) -> None:
     )
 
 
-def _wake_station(event: Event, cause: str) -> None:
+def _wake_station(event: Event, cause: Cause) -> None:
     wake_station(tenant_id=current_tenant_id(), identity=event.charge_point, cause=cause)

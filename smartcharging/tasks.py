@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from smartcharging.metrics import ROUND_SECONDS, note_round
 from smartcharging.services import rebalance as rounds_of_circuits
 from smartcharging.services import rounds, wake
 from smartcharging.services.drift import check_schedules
@@ -27,7 +28,9 @@ def compare_schedules() -> int:
 def rebalance(tenant_id: int, root_id: int, cause: str) -> None:
     """A round of one tree, because something has happened there."""
     wake.take_wake(tenant_id=tenant_id, root_id=root_id)
-    rounds_of_circuits.rebalance_circuit(tenant_id=tenant_id, root_id=root_id, cause=cause)
+    with ROUND_SECONDS.time():
+        done = rounds_of_circuits.rebalance_circuit(tenant_id=tenant_id, root_id=root_id, cause=cause)
+    note_round(done)
 
 
 @periodic_task(expires=50)

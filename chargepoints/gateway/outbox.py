@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from chargepoints.context import StationContext
+from chargepoints.gateway.commands import GroupedCommands
+from chargepoints.gateway.patience import insist
 from chargepoints.gateway.threads import DatabaseThreads
 from chargepoints.gateway.triggers import TriggerWatch
 from chargepoints.metrics import COMMANDS
@@ -17,7 +20,7 @@ from chargepoints.protocol.framing import CallError, CallResult, encode_call
 from chargepoints.protocol.pending import OutgoingCall, PendingCalls
 from chargepoints.protocol.registry import registry
 from chargepoints.protocol.validation import validate_reply
-from chargepoints.services.commands import claim_for_sending, finish_command, queued_commands, state_of_reply
+from chargepoints.services.commands import finish_command, state_of_reply
 from chargepoints.services.outcomes import message_came
 
 log = structlog.get_logger(__name__)
@@ -28,8 +31,10 @@ Send = Callable[[str, str, str], Awaitable[None]]
 class CommandOutbox:
     """The sending side of a socket. Inbound calls share no lock with it."""
 
-    def __init__(self, context: StationContext, gateway_id: UUID, threads: DatabaseThreads, send: Send) -> None:
-        self._context, self._gateway_id, self._threads, self._send = context, gateway_id, threads, send
+    def __init__(
+        self, context: StationContext, commands: GroupedCommands, threads: DatabaseThreads, send: Send
+    ) -> None:
+        self._context, self._commands, self._threads, self._send = context, commands, threads, send
         self._pending = PendingCalls()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,7 +115,7 @@ class CommandOutbox:
             while True:
                 self._look_again = False
                 context = self._context
-                rows = await self._threads.run(queued_commands, context.tenant_id, context.charge_point_id)
+                rows = await self._commands.queued(context.tenant_id, context.charge_point_id)
                 self._offer(rows)
                 if self._look_again and not self._closed:
                     continue
@@ -126,13 +131,16 @@ class CommandOutbox:
 
     async def _send_next(self) -> None:
         while not self._closed and (call := self._pending.take_next()) is not None:
-            claimed = await self._threads.run(
-                claim_for_sending,
-                tenant_id=self._context.tenant_id,
-                command_id=UUID(call.message_id),
-                gateway_id=self._gateway_id,
-                connection_id=self._context.connection_id,
-            )
+            try:
+                claimed = await self._commands.claim(
+                    tenant_id=self._context.tenant_id,
+                    command_id=UUID(call.message_id),
+                    connection_id=self._context.connection_id,
+                )
+            except Exception:
+                # Nothing has left. What is queued still, the next look finds; what was claimed after all, the sweep ends.
+                self._pending.settle(call.message_id)
+                raise
             if not claimed:
                 # Cancelled, expired, or taken by the gateway that the station moved to.
                 self._pending.settle(call.message_id)
@@ -178,16 +186,19 @@ class CommandOutbox:
         COMMANDS.labels(call.action, state).inc()
         if state != CommandState.ACCEPTED:
             self.triggers.refused(UUID(call.message_id))
+        write = partial(
+            self._commands.finish,
+            tenant_id=self._context.tenant_id,
+            command_id=UUID(call.message_id),
+            action=call.action,
+            state=state,
+            reply=reply,
+            error_code=error_code,
+            error_description=error_description,
+        )
         try:
-            await self._threads.run(
-                finish_command,
-                tenant_id=self._context.tenant_id,
-                command_id=UUID(call.message_id),
-                state=state,
-                reply=reply,
-                error_code=error_code,
-                error_description=error_description,
-            )
+            # The station has answered, and won't again.
+            await insist(write, gives_up=lambda: self._closed)
         finally:
             # By what waits now: something more urgent may have been asked for since.
             self.look_for_commands()

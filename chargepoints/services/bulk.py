@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chargepoints.models import BulkCommand, BulkTarget, ChargePoint, Command, CommandState
 from chargepoints.services.bulk_wake import wake_bulk
+from chargepoints.services.command_ends import end_commands
 from chargepoints.services.commands import check_command
 from chargepoints.services.hand_checks import check_by_hand, check_for_stations
 from chargepoints.services.shown_payloads import shown_payload
@@ -100,9 +101,8 @@ def cancel_bulk(bulk: BulkCommand, actor: str, origin: str = "api") -> bool:
         BulkTarget.objects.filter(bulk=bulk, state=TargetState.WAITING).update(
             state=TargetState.SKIPPED, detail=f"Cancelled by {actor}."[:255]
         )
-        Command.objects.filter(bulk_target__bulk=bulk, state=CommandState.QUEUED).update(
-            state=CommandState.CANCELLED, finished_at=now, error_description=f"Cancelled by {actor}."[:255]
-        )
+        queued = Command.objects.filter(bulk_target__bulk=bulk, state=CommandState.QUEUED)
+        end_commands(queued, CommandState.CANCELLED, at=now, description=f"Cancelled by {actor}.")
         record(actor=actor, origin=origin, action="cancel", target=bulk)
     return True
 

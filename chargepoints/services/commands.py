@@ -24,6 +24,7 @@ from chargepoints.protocol.actions import actions_to_station
 from chargepoints.protocol.errors import Code, violation
 from chargepoints.protocol.validation import validate_call
 from chargepoints.services.bulk_wake import wake_bulk
+from chargepoints.services.command_ends import end_commands
 from chargepoints.services.command_hooks import command_ended
 from chargepoints.services.hand_checks import check_by_hand, check_for_stations
 from chargepoints.services.outcomes import answer_written
@@ -149,13 +150,8 @@ def tell_gateways(waiting: Iterable[tuple[str, int]]) -> None:
         log.warning("gateways not told", error=str(error)[:200])
 
 
-def queued_commands(tenant_id: int, charge_point_id: int) -> list[Command]:
-    """What waits for a station, in the order in which it is to be sent."""
-    return queued_by_station(tenant_id, [charge_point_id])[charge_point_id]
-
-
 def queued_by_station(tenant_id: int, charge_point_ids: Collection[int]) -> dict[int, list[Command]]:
-    """The same for many stations of a tenant, in one query."""
+    """What waits for stations of a tenant, for each in the order in which it is to be sent. One query."""
     waiting: dict[int, list[Command]] = {pk: [] for pk in charge_point_ids}
     with tenant_transaction(tenant_id):
         queued = Command.objects.filter(charge_point__in=list(waiting), state=CommandState.QUEUED)
@@ -234,8 +230,9 @@ def _keep_late_reply(command_id: UUID, reply: dict[str, Any]) -> None:
 def cancel_command(command: Command, actor: str, origin: str = "api") -> bool:
     """queued -> cancelled. False where it has been sent or has ended: then it can't be taken back."""
     with tenant_transaction(command.tenant_id):
-        cancelled = Command.objects.filter(id=command.pk, state=CommandState.QUEUED).update(
-            state=CommandState.CANCELLED, finished_at=timezone.now(), error_description=f"Cancelled by {actor}."[:255]
+        queued = Command.objects.filter(id=command.pk, state=CommandState.QUEUED)
+        cancelled = end_commands(
+            queued, CommandState.CANCELLED, at=timezone.now(), description=f"Cancelled by {actor}."
         )
         if cancelled:
             record(actor=actor, origin=origin, action="cancel", target=command)
@@ -254,13 +251,14 @@ def sweep_commands() -> int:
     """End what a crash left: sent commands past their time-out, queued ones that nobody came for."""
     now = timezone.now()
     sent_for = ExpressionWrapper(F("timeout_s") * Value(timedelta(seconds=1)), output_field=DurationField())
+    overdue = Q(state=CommandState.SENT, sent_at__lt=now - GRACE - sent_for)
+    too_late = Q(expires_at__lt=now) | Q(expires_at=None, created_at__lt=now - PATIENCE)
+    unclaimed = Q(state=CommandState.QUEUED) & too_late
     with system_transaction():
-        overdue = Command.objects.filter(state=CommandState.SENT, sent_at__lt=now - GRACE - sent_for).update(
-            state=CommandState.TIMED_OUT, finished_at=now, error_description="No answer came."
-        )
-        unclaimed = Command.objects.filter(
-            Q(expires_at__lt=now) | Q(expires_at=None, created_at__lt=now - PATIENCE), state=CommandState.QUEUED
-        ).update(
-            state=CommandState.TIMED_OUT, finished_at=now, error_description="The station did not come for it in time."
-        )
-    return overdue + unclaimed
+        tenants = list(Command.objects.filter(overdue | unclaimed).order_by().values_list("tenant_id").distinct())
+    ended = 0
+    for (tenant_id,) in tenants:
+        with tenant_transaction(tenant_id):
+            for which, why in ((overdue, "No answer came."), (unclaimed, "The station did not come for it in time.")):
+                ended += end_commands(Command.objects.filter(which), CommandState.TIMED_OUT, at=now, description=why)
+    return ended

@@ -14,6 +14,7 @@ from smartcharging.models.profile import ChargingProfile, Purpose
 from smartcharging.profiles.shapes import Period, Profile, Schedule
 from smartcharging.profiles.validation import StationLimits
 from smartcharging.services import ledger
+from smartcharging.services.many_rows import insert_rows
 from smartcharging.services.profiles import limits_of
 from smartcharging.services.reading import Seat
 from smartcharging.services.sending import NEW_ID, OFFLINE, ProfileToSend, send_profiles
@@ -76,7 +77,7 @@ def send_limits(*, root: Circuit, orders: Sequence[Order], cause: str, now: date
     log = [_log(order, row, cause, now) for order, row in zip(orders, rows, strict=True)]
     for order, row in zip(orders, rows, strict=True):
         _enter(order, row, now)
-    LimitSent.objects.bulk_create(log, batch_size=1000)
+    insert_rows(log)
     return log
 
 

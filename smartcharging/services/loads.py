@@ -136,7 +136,7 @@ def load_of(seat: Seat, measured: Measured | None, now: datetime) -> Load:
         min_a=float(seat.minimum_a),
         max_a=float(most),
         counted_a=counted,
-        rest_a=counted if fixed else rest,
+        rest_a=rest,
         active=session is not None and seat.managed,
         fixed=fixed,
         current_a=_current(row),
@@ -146,6 +146,7 @@ def load_of(seat: Seat, measured: Measured | None, now: datetime) -> Load:
         arrived_at=session.started_at if session else None,
         departure_at=seat.need.departure_at,
         energy_left_wh=_energy_left(seat),
+        charged_wh=_charged(seat),
         raised_at=row.raised_at,
         served_since=row.served_since,
         waiting_since=row.waiting_since,
@@ -193,6 +194,11 @@ def _energy_left(seat: Seat) -> float | None:
     if seat.session is None or seat.need.energy_wh is None:
         return None
     return max(0.0, float(seat.need.energy_wh) - float(seat.session.energy_wh or 0))
+
+
+def _charged(seat: Seat) -> float | None:
+    energy = seat.session.energy_wh if seat.session is not None else None
+    return None if energy is None else max(0.0, float(energy))
 
 
 class Headroom:

@@ -1,9 +1,11 @@
 """All that a round needs to know of a tree, in a fixed number of queries, whatever its size. In the open scope."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
+from typing import Any
 
 from django.db.models import Q
 
@@ -23,6 +25,13 @@ _HEAVY = ("payload", "reply", "error_description", "outcome_detail")
 _LARGE = ("boot_info", "tags", "notes", "desired_configuration", "next_password")
 
 Place = tuple[int, int]
+# All that a round may change of a ledger row, by `attname`.
+COLUMNS = tuple(
+    column.attname
+    for column in Allotment._meta.local_concrete_fields
+    if column.name not in ("id", "tenant", "member", "updated_at")
+)
+row_values: Callable[[Allotment], tuple[Any, ...]] = attrgetter(*COLUMNS)
 # R, S, T are the circuit's L1, L2, L3: what the connector's own L1, L2, L3 hang on.
 PHASES_OF: Mapping[str, tuple[int, ...]] = {
     wiring: tuple("RST".index(letter) for letter in wiring) for wiring in WIRINGS
@@ -42,8 +51,8 @@ class Seat:
     need: Need
     fallback_a: Decimal
     minimum_a: Decimal
-    # Not as in the database.
-    is_new: bool = False
+    # The ledger's row as it was read (`row_values`); None: there is none yet.
+    stored: tuple[Any, ...] | None = None
     # A session that we have closed ourselves may go on at a station that we don't hear.
     haunted: bool = False
 
@@ -119,7 +128,7 @@ def _seats(root: Circuit, circuits: list[Circuit], members: list[CircuitMember],
     needs = needs_of(sessions.values())
     statuses = _statuses(stations) if ended else {}
     seats = []
-    for member, (row, is_new) in zip(members, rows, strict=True):
+    for member, (row, stored) in zip(members, rows, strict=True):
         place = (member.charge_point_id, member.evse_number)
         session = sessions.get(place)
         haunted = (
@@ -139,7 +148,7 @@ def _seats(root: Circuit, circuits: list[Circuit], members: list[CircuitMember],
                 need=needs[session.pk] if session is not None else Need(),
                 fallback_a=own_or(member.fallback_a, root.fallback_a),
                 minimum_a=own_or(member.minimum_a, root.minimum_a),
-                is_new=is_new,
+                stored=stored,
                 haunted=haunted,
             )
         )
@@ -154,12 +163,12 @@ def _enabled(circuits: list[Circuit]) -> dict[int, bool]:
     return enabled
 
 
-def _allotment(member: CircuitMember) -> tuple[Allotment, bool]:
+def _allotment(member: CircuitMember) -> tuple[Allotment, tuple[Any, ...] | None]:
     row: Allotment | None = getattr(member, "allotment", None)
     if row is not None:
-        return row, False
+        return row, row_values(row)
     # Nothing is known of it: it may take all.
-    return Allotment(tenant_id=member.tenant_id, member=member, worst_a=member.max_a), True
+    return Allotment(tenant_id=member.tenant_id, member=member, worst_a=member.max_a), None
 
 
 def _sessions(stations: set[int], known: set[int]) -> tuple[dict[Place, Transaction], dict[int, Transaction]]:

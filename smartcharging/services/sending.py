@@ -20,6 +20,7 @@ from chargepoints.services.priorities import priority_of
 from smartcharging.models import ChargingProfile
 from smartcharging.profiles.shapes import Profile
 from smartcharging.profiles.translation import profile_to_ocpp16, schedule_to_json
+from smartcharging.services.many_rows import insert_rows
 from tenants.context import APP_ALIAS, on_commit, tenant_transaction
 from tenants.services.audit import record
 
@@ -28,7 +29,6 @@ OFFLINE = "offline"
 SUPERSEDED = "superseded"
 # `Profile.profile_id` of one that has none yet; no station could store it (32 bits).
 NEW_ID = -(2**31) - 1
-ROWS_AT_ONCE = 1000
 
 State = ChargingProfile.State
 
@@ -79,8 +79,8 @@ def send_profiles(
             for row, item in zip(rows, items, strict=True)
             if row.state == State.SENDING
         ]
-        Command.objects.bulk_create(commands, batch_size=ROWS_AT_ONCE)
-        ChargingProfile.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
+        insert_rows(commands)
+        insert_rows(rows)
         if origin != "system":
             _audit(rows, items, requested_by, origin)
         told = [(channels[command.charge_point_id], command.charge_point_id) for command in commands]

@@ -5,7 +5,7 @@ its command, and by beat where many commands end at once. Every change holds a l
 of two at one place exactly one is installed. Lock order: commands first, then this lock.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,12 +22,12 @@ from smartcharging.profiles.translation import PURPOSES
 from smartcharging.selectors import PURPOSE_WORDS
 from smartcharging.services.adopting import adopt
 from tenants.context import APP_ALIAS, system_transaction, tenant_transaction
-from tenants.events import publish
+from tenants.events import publish_all
 
 log = structlog.get_logger(__name__)
 
 State, Source = ChargingProfile.State, ChargingProfile.Source
-Hook = Callable[[ChargingProfile], None]
+Hook = Callable[[Sequence[ChargingProfile]], None]
 
 NO_ANSWER = "no answer"
 NOT_SENT = "not sent"
@@ -43,7 +43,7 @@ _hooks: list[Hook] = []
 
 
 def on_profile_settled(hook: Hook) -> None:
-    """`hook(row)` runs in the transaction in which a sent profile is accepted, rejected or given up, and in which one
+    """`hook(rows)` runs in the transaction in which sent profiles are accepted, rejected or given up, and in which one
     that was installed ends (replaced, cleared, dropped): what it held back is free then."""
     if hook not in _hooks:
         _hooks.append(hook)
@@ -164,14 +164,14 @@ def _install(row: ChargingProfile, command: Command | None) -> None:
         return
     row.state, row.installed_at, row.ended_at, row.detail = State.INSTALLED, timezone.now(), None, ""
     row.save(update_fields=["state", "installed_at", "ended_at", "detail"])
-    _tell(row)
+    tell_all([row])
 
 
 def end(row: ChargingProfile, state: str, detail: str) -> None:
     """The end of a row, told once. Under the lock of the station's profiles."""
     row.state, row.detail, row.ended_at = state, detail[:255], timezone.now()
     row.save(update_fields=["state", "detail", "ended_at"])
-    _tell(row)
+    tell_all([row])
 
 
 def _is_running(transaction_id: int) -> bool:
@@ -262,13 +262,11 @@ def _rows_of(command: Command) -> list[ChargingProfile]:
     return rows
 
 
-def _tell(row: ChargingProfile) -> None:
+def tell_all(rows: Sequence[ChargingProfile]) -> None:
+    """Rows that are taken, refused or over now. Each with its charge point."""
     for hook in _hooks:
-        hook(row)
-    if row.source == Source.CIRCUIT:
-        # Load management tells of limits itself; a profile is changed many times in a session.
-        return
-    publish(
+        hook(rows)
+    publish_all(
         ProfileChanged(
             charge_point=row.charge_point.identity,
             at=_at(row),
@@ -280,6 +278,9 @@ def _tell(row: ChargingProfile) -> None:
             state=row.state,
             detail=row.detail,
         )
+        for row in rows
+        # Load management tells of limits itself; a profile is changed many times in a session.
+        if row.source != Source.CIRCUIT
     )
 
 

@@ -5,7 +5,7 @@ then on asks for the next one. Best effort: where Redis is away, or the mark's t
 Knows no rows but where a connector hangs.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from datetime import datetime
 
 import structlog
@@ -13,7 +13,8 @@ from celery import current_app
 from django.core.cache import cache
 from django.utils import timezone
 
-from smartcharging.services.roots import forget_roots, roots_of
+from smartcharging.causes import Cause
+from smartcharging.services.roots import Place, forget_roots, roots_of
 from tenants.context import current_scope, on_commit
 
 log = structlog.get_logger(__name__)
@@ -28,10 +29,10 @@ MARK_S = 15
 # A round that has not begun by then is the beat's.
 EXPIRES_S = 50
 # What says by itself that a while may pass.
-CALM = frozenset({"power"})
+CALM: frozenset[Cause] = frozenset({"power"})
 
 
-def wake_circuit(*, tenant_id: int, root_id: int, cause: str) -> None:
+def wake_circuit(*, tenant_id: int, root_id: int, cause: Cause) -> None:
     """Have a worker rebalance the tree once the open transaction, if any, has committed."""
 
     def wake() -> None:
@@ -41,16 +42,22 @@ def wake_circuit(*, tenant_id: int, root_id: int, cause: str) -> None:
     _run_after_commit(wake)
 
 
-def wake_connector(*, tenant_id: int, charge_point_id: int, evse_number: int, cause: str) -> None:
+def wake_connector(*, tenant_id: int, charge_point_id: int, evse_number: int, cause: Cause) -> None:
     """Wake the tree that the connector hangs on, if any. EVSE 0: those of the whole station."""
+    wake_connectors(tenant_id=tenant_id, places={(charge_point_id, evse_number)}, cause=cause)
+
+
+def wake_connectors(*, tenant_id: int, places: Set[Place], cause: Cause) -> None:
+    """Wake each of the trees that these connectors hang on, once."""
 
     def wake() -> None:
-        _send_all(tenant_id, roots_of(tenant_id).of(charge_point_id, evse_number), cause)
+        known = roots_of(tenant_id)
+        _send_all(tenant_id, {root for place in places for root in known.of(*place)}, cause)
 
     _run_after_commit(wake)
 
 
-def wake_station(*, tenant_id: int, identity: str, cause: str) -> None:
+def wake_station(*, tenant_id: int, identity: str, cause: Cause) -> None:
     """Wake the trees that a charge point hangs on, by its identity (events name no more)."""
 
     def wake() -> None:
@@ -60,7 +67,8 @@ def wake_station(*, tenant_id: int, identity: str, cause: str) -> None:
 
 
 def wake_now(*, tenant_id: int, root_id: int, cause: str, delay_s: float | None = None) -> bool:
-    """Ask for a round, outside of any transaction; False where nobody could be asked."""
+    """Ask for a round, outside of any transaction; False where nobody could be asked. `cause`: a `Cause`, or one that
+    went through a task."""
     if delay_s is None:
         delay_s = CALM_GATHER_S if cause in CALM else GATHER_S
     try:
@@ -74,7 +82,7 @@ def wake_now(*, tenant_id: int, root_id: int, cause: str, delay_s: float | None 
     return True
 
 
-def wake_at(*, tenant_id: int, root_id: int, at: datetime, cause: str) -> None:
+def wake_at(*, tenant_id: int, root_id: int, at: datetime, cause: Cause) -> None:
     """Ask for a round at a time to come: a retry, the end of a signal. One waits at a time, the earliest."""
     now = timezone.now()
     delay_s = max((at - now).total_seconds(), GATHER_S)

@@ -2,24 +2,25 @@
 
 from collections.abc import Iterable
 
+from smartcharging.causes import Cause
 from smartcharging.circuit_selectors import roots_by_circuit
 from smartcharging.models import CircuitMember
 from smartcharging.services.wake import wake_circuit
 
 
-def wake(*, tenant_id: int, root_ids: Iterable[int], cause: str) -> None:
+def wake(*, tenant_id: int, root_ids: Iterable[int], cause: Cause) -> None:
     """A round of each of these trees, soon. Inside the transaction of the change."""
     for root_id in sorted(set(root_ids)):
         wake_circuit(tenant_id=tenant_id, root_id=root_id, cause=cause)
 
 
-def wake_of_circuits(*, tenant_id: int, circuit_ids: Iterable[int], cause: str) -> None:
+def wake_of_circuits(*, tenant_id: int, circuit_ids: Iterable[int], cause: Cause) -> None:
     """The trees that these circuits are in."""
     roots = roots_by_circuit()
     wake(tenant_id=tenant_id, root_ids=[roots[one] for one in circuit_ids if one in roots], cause=cause)
 
 
-def wake_of_connectors(*, tenant_id: int, connectors: Iterable[tuple[int, int]], cause: str) -> None:
+def wake_of_connectors(*, tenant_id: int, connectors: Iterable[tuple[int, int]], cause: Cause) -> None:
     """The trees that these (charge point id, connector number) hang on."""
     wanted = set(connectors)
     members = CircuitMember.objects.filter(charge_point_id__in={station for station, _ in wanted})

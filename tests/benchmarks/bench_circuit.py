@@ -3,7 +3,8 @@
 `scripts/bench circuit [--connectors 500]`: a server process of its own holds a socket for each station; the rounds run
 here, as in a worker. Printed: what a round takes and of that the computing, until all its commands are stored (the
 commit), until the last has arrived at its station, and until the last answer is written. The capacity moves up and down,
-so that every limit does; and a few rounds in which nothing changes.
+so that every limit does; and a few rounds in which nothing changes. Then all sessions end, a worker runs the rounds as
+in life, and new sessions begin: from the start as it leaves the station until its first limit is there.
 """
 
 import argparse
@@ -16,7 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from csms.local.testing import start_services
+from tests.benchmarks.first_limits import Starts, measure_first_limits
+from tests.benchmarks.load import StationSocket, connect
+from tests.benchmarks.worker import working
 
 DURABLE = True
 
@@ -33,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connectors", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=20, help="New sessions, one by one; 0: none.")
     options = parser.parse_args()
     start_services(durable=DURABLE)
     os.environ["CSMS_ENV"] = "development"
@@ -44,7 +51,7 @@ def main() -> None:
 
     roots = prepare(options.connectors)
     with running("csms.asgi:application") as server:
-        asyncio.run(measure(server, options.connectors, options.rounds, roots))
+        asyncio.run(measure(server, options.connectors, options.rounds, options.starts, roots))
 
 
 def prepare(connectors: int) -> tuple[int, int]:
@@ -77,20 +84,22 @@ def prepare(connectors: int) -> tuple[int, int]:
     return tenant.pk, root.pk
 
 
-async def measure(server: Any, connectors: int, rounds: int, roots: tuple[int, int]) -> None:
-    from tests.benchmarks.load import StationSocket, connect
-
+async def measure(server: Any, connectors: int, rounds: int, starts: int, roots: tuple[int, int]) -> None:
     arrivals = Arrivals()
     sessions: dict[StationSocket, asyncio.Event] = {}
+    running: dict[StationSocket, int] = {}
+    new = Starts()
 
     def heard(socket: StationSocket, text: bytes) -> None:
         if text[:2] == b"[2":
             if b"SetChargingProfile" in text:
                 arrivals.at.append(time.perf_counter())
+                new.heard(socket, text)
             message_id = text.split(b'"')[1].decode()
             if arrivals.answers:
                 socket.send(f'[3,"{message_id}",{{"status":"Accepted"}}]'.encode())
-        elif socket in sessions:
+        elif text[:2] == b"[3" and socket in sessions:
+            running[socket] = orjson.loads(text)[2].get("transactionId", 0)
             sessions[socket].set()
 
     sockets = await connect(server.port, [f"/ocpp/acme/B{number}" for number in range(connectors)])
@@ -115,6 +124,22 @@ async def measure(server: Any, connectors: int, rounds: int, roots: tuple[int, i
         f"{statistics.median(one for one, _ in steady):.0f} ms where nothing does; "
         f"limits out: median {statistics.median(out for _, out in spent):.2f} s"
     )
+    if starts:
+        await stop_all(sockets, sessions, running)
+        with working():
+            await measure_first_limits(sockets, new, *roots, single=starts, at_once=min(50, connectors - starts))
+
+
+async def stop_all(
+    sockets: "list[StationSocket]", sessions: "dict[StationSocket, asyncio.Event]", running: "dict[StationSocket, int]"
+) -> None:
+    """Every session ends."""
+    at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    for number, socket in enumerate(sockets):
+        sessions[socket].clear()
+        payload = f'{{"transactionId":{running[socket]},"meterStop":1000,"timestamp":"{at}"}}'
+        socket.send(f'[2,"e{number}","StopTransaction",{payload}]'.encode())
+    await asyncio.gather(*(sessions[socket].wait() for socket in sockets))
 
 
 def change_capacity(roots: tuple[int, int], connectors: int, share: float) -> None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from chargepoints.models import ChargePoint, Command, CommandState, Gateway, StationConnection
 from chargepoints.protocol.actions import actions_to_station
 from chargepoints.services.commands import StationOffline, cancel_command, finish_command, send_command, sweep_commands
-from chargepoints.services.connections import sweep_dead_gateways
+from chargepoints.services.leases import sweep_dead_gateways
 from chargepoints.services.priorities import PRIORITIES
 from tenants.context import system_transaction
 from tenants.models import Tenant
@@ -53,7 +53,7 @@ async def ends(tenant: Tenant, command: Command, state: str) -> Command:
     async def there() -> bool:
         return await state_of(tenant, command) == state
 
-    await eventually(there, 15)
+    await eventually(there)
     row: Command = await stored(tenant, lambda: Command.objects.get(pk=command.pk))
     return row
 
@@ -229,7 +229,7 @@ async def second_gateway(gateway: str) -> AsyncIterator[str]:
         cwd=ROOT,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             _reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -240,7 +240,7 @@ async def second_gateway(gateway: str) -> AsyncIterator[str]:
             await asyncio.sleep(0.05)
     yield f"ws://127.0.0.1:{port}"
     process.send_signal(signal.SIGTERM)
-    process.wait(15)
+    process.wait(30)
 
 
 async def test_a_command_reaches_a_station_on_another_gateway(tenant: Tenant, second_gateway: str) -> None:

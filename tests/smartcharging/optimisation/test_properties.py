@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcharging.allocation.allocate import allocate
@@ -12,6 +12,7 @@ from smartcharging.allocation.deadline import deadline_targets
 from smartcharging.allocation.price import price_targets
 from smartcharging.allocation.shapes import Load, Node
 from tests.benchmarks.charging_day import car_park, play
+from tests.examples import examples
 
 from .cases import NOW, RULES, car, excess, hourly
 
@@ -56,7 +57,7 @@ def _load(draw: st.DrawFn, number: int, nodes: int) -> Load:
     )
 
 
-@settings(deadline=None, max_examples=150)
+@examples(40)
 @given(sites(), st.lists(st.floats(-1, 1), max_size=6), st.randoms(use_true_random=False))
 def test_limits_are_a_pause_or_possible_and_never_too_high_together(site, prices, chance) -> None:  # type: ignore[no-untyped-def]
     nodes, loads = site

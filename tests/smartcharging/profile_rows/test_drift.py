@@ -158,7 +158,7 @@ def test_load_management_is_told_and_sends_its_own(
     tenant: Tenant, station: ChargePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[int, str]] = []
-    monkeypatch.setattr(settling, "_hooks", [lambda row: told.append((row.pk, row.state))])
+    monkeypatch.setattr(settling, "_hooks", [lambda rows: told.extend((row.pk, row.state) for row in rows)])
     row = install(tenant, station, a_profile(limit=6), source="circuit")
     for _ in range(2):
         check_schedules()

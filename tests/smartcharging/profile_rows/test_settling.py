@@ -35,7 +35,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     """What hooks are told."""
     told: list[tuple[int, str]] = []
     monkeypatch.setattr(settling, "_hooks", [])
-    on_profile_settled(lambda row: told.append((row.pk, row.state)))
+    on_profile_settled(lambda rows: told.extend((row.pk, row.state) for row in rows))
     return told
     return told
 

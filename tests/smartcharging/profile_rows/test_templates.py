@@ -9,7 +9,7 @@ from smartcharging.services.templates import check_template, profile_to_send
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant
 from tenants.services.tenants import create_tenant
-from tests.conftest import _superuser
+from tests.conftest import superuser
 
 FIELDS = ("name", "description", "purpose", "stack_level", "kind", "recurrency", "schedule")
 
@@ -29,10 +29,10 @@ def test_the_migration_makes_what_the_service_makes(db: None) -> None:
     with tenant_transaction(berlin.pk):
         ProfileTemplate.objects.all().delete()
     migration = import_module("smartcharging.migrations.0003_default_templates")
-    _superuser().execute(migration.ADD_DEFAULTS)
+    superuser().execute(migration.ADD_DEFAULTS)
     assert templates(berlin) == by_service
     # Whoever has some keeps to them.
-    _superuser().execute(migration.ADD_DEFAULTS)
+    superuser().execute(migration.ADD_DEFAULTS)
     assert templates(berlin) == by_service
 
 

@@ -6,11 +6,12 @@ from fractions import Fraction
 from itertools import pairwise
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcharging.profiles.composite import composite_schedule, limit_at
 from smartcharging.profiles.shapes import CompositePeriod, Installed, Period
+from tests.examples import examples
 from tests.smartcharging.profiles.made import cases, seconds
 from tests.smartcharging.profiles.naive import Question, naive_limit
 
@@ -37,7 +38,7 @@ def assert_as_naive(installed: list[Installed], asked: Question, at: datetime, f
         assert 0 <= limit - Fraction(found.limit) <= CUT, at
 
 
-@settings(max_examples=150)
+@examples(50)
 @given(cases(), windows)
 def test_composite_agrees_with_the_naive_evaluator_at_every_second(
     case: tuple[list[Installed], Question, datetime], length: int
@@ -49,7 +50,7 @@ def test_composite_agrees_with_the_naive_evaluator_at_every_second(
         assert_as_naive(installed, asked, start + seconds(second), holding(periods, second))
 
 
-@settings(max_examples=150)
+@examples(50)
 @given(cases(most=12), st.lists(st.integers(0, WEEK - 1), max_size=10))
 def test_composite_of_a_week_agrees_at_and_beside_each_boundary(
     case: tuple[list[Installed], Question, datetime], others: list[int]
@@ -64,7 +65,7 @@ def test_composite_of_a_week_agrees_at_and_beside_each_boundary(
             assert_as_naive(installed, asked, start + seconds(second), holding(periods, second))
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(cases(), windows)
 def test_neighbours_differ_and_lie_inside_the_window(
     case: tuple[list[Installed], Question, datetime], length: int
@@ -76,7 +77,7 @@ def test_neighbours_differ_and_lie_inside_the_window(
         assert (before.limit, before.phases) != (after.limit, after.phases)
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(cases(), windows, st.data())
 def test_a_window_that_is_split_gives_the_same_limits(
     case: tuple[list[Installed], Question, datetime], length: int, data: st.DataObject
@@ -93,7 +94,7 @@ def test_a_window_that_is_split_gives_the_same_limits(
         assert (found.limit, found.phases) == (expected.limit, expected.phases)
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(cases(), windows)
 def test_the_instant_is_the_first_period_of_the_window(
     case: tuple[list[Installed], Question, datetime], length: int
@@ -102,7 +103,7 @@ def test_the_instant_is_the_first_period_of_the_window(
     assert limit_at(installed, **vars(asked), at=start) == ask(installed, asked, start, length)[0]
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(cases(), windows, st.randoms(use_true_random=False))
 def test_the_order_of_profiles_does_not_matter(
     case: tuple[list[Installed], Question, datetime], length: int, chance: Random
@@ -113,7 +114,7 @@ def test_the_order_of_profiles_does_not_matter(
     assert ask(shuffled, asked, start, length) == ask(installed, asked, start, length)
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(cases(), windows, st.data())
 def test_a_higher_profile_that_never_holds_changes_nothing(
     case: tuple[list[Installed], Question, datetime], length: int, data: st.DataObject
@@ -125,7 +126,7 @@ def test_a_higher_profile_that_never_holds_changes_nothing(
     assert ask(installed, asked, start, length) == ask(case[0], asked, start, length)
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(cases(), windows)
 def test_profiles_of_other_connectors_change_nothing(
     case: tuple[list[Installed], Question, datetime], length: int
@@ -135,7 +136,7 @@ def test_profiles_of_other_connectors_change_nothing(
     assert ask(concerned, asked, start, length) == ask(installed, asked, start, length)
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(cases(), windows)
 def test_watts_are_the_amperes_of_the_same_question(
     case: tuple[list[Installed], Question, datetime], length: int
@@ -152,7 +153,7 @@ def test_watts_are_the_amperes_of_the_same_question(
             assert 0 <= Fraction(watts.limit) - Fraction(amps.limit) * factor <= CUT * factor
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(cases(), windows, st.data())
 def test_one_more_maximum_never_allows_more(
     case: tuple[list[Installed], Question, datetime], length: int, data: st.DataObject

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chargepoints.protocol.validation import validate_call
@@ -21,6 +21,7 @@ from smartcharging.profiles.translation import (
     schedule_from_json,
     schedule_to_json,
 )
+from tests.examples import examples
 from tests.smartcharging.profiles.made import profiles
 
 Read = TypeVar("Read")
@@ -214,7 +215,7 @@ paths = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=200)
+@examples(80)
 @given(paths, json_values | st.binary(max_size=4) | st.decimals() | st.sets(st.integers(), max_size=2))
 def test_any_value_of_any_field_is_read_or_refused_with_its_reason(path: str, value: object) -> None:
     payload = json.loads(json.dumps(OVERNIGHT))
@@ -229,7 +230,7 @@ def test_any_value_of_any_field_is_read_or_refused_with_its_reason(path: str, va
         assert profile_from_ocpp16(json.loads(json.dumps(profile_to_ocpp16(read)))).purpose == read.purpose
 
 
-@settings(max_examples=100)
+@examples(40)
 @given(json_values)
 def test_any_json_is_read_or_refused(value: object) -> None:
     for read in (profile_from_ocpp16, schedule_from_json, composite_from_ocpp16):

@@ -7,7 +7,7 @@ from django.db import connections
 
 from chargepoints.models import Command, CommandState
 from smartcharging.models import Allotment, CircuitRound
-from smartcharging.services import rebalance
+from smartcharging.services import deciding, rebalance
 from smartcharging.services.wake import take_wake
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import SystemAlert
@@ -200,7 +200,7 @@ def test_allocation_that_fails_raises_nobody_and_says_so(two: Yard, monkeypatch:
     two.answer_all()
     two.later(31)
     with monkeypatch.context() as patch:
-        patch.setattr(rebalance, "allocate", fail)
+        patch.setattr(deciding, "allocate", fail)
         done = two.round()
         assert isinstance(done, CircuitRound)
         assert "a fault of ours" in done.detail

@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 
+from chargepoints.models import Transaction
+from smartcharging.services.loads import picture_of
+from smartcharging.services.reading import read_tree
+from tenants.context import tenant_transaction
 from tests.smartcharging.rebalance.yard import Yard
 
 Make = Callable[..., Yard]
@@ -59,3 +63,15 @@ def test_a_round_that_changes_nothing_sends_nothing(make: Make) -> None:
     assert done is not None
     assert done.sent == 0
     assert yard.queued() == []
+
+
+def test_allocation_is_told_what_each_session_has_had(make: Make) -> None:
+    yard = make("A", "B", "C")
+    for name in ("A", "B"):
+        yard.start(name)
+    with tenant_transaction(yard.tenant.pk):
+        Transaction.objects.filter(charge_point__identity="A").update(last_register_wh=4200)
+        tree = read_tree(yard.root.pk, yard.now)
+        assert tree is not None
+        loads = picture_of(tree, {}, yard.now).loads
+    assert [load.charged_wh for load in loads] == [4200.0, None, None]
