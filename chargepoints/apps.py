@@ -16,8 +16,11 @@ class ChargePointsConfig(AppConfig):
         from chargepoints.services.outcomes import session_began, session_over
         from chargepoints.services.reservation_adoption import adopt_cancellation, adopt_reservation
         from chargepoints.services.session_hooks import register_at_end, register_at_start
+        from chargepoints.services.suspension import have_gateways_look
+        from tenants.services.tenants import on_status_changed
 
         autodiscover()
+        on_status_changed(have_gateways_look)
         register_at_start(session_began)
         register_at_end(session_over)
         command_hooks.register_at_end("ReserveNow", adopt_reservation)

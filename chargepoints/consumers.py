@@ -4,6 +4,7 @@ It carries frames between the socket and the protocol code; what messages mean i
 """
 
 import asyncio
+import contextlib
 import functools
 import time
 import uuid
@@ -20,22 +21,27 @@ from django.db import DatabaseError, InterfaceError
 from prometheus_client import Counter, Histogram
 
 from chargepoints.context import LookUpFailed, StationContext
-from chargepoints.gateway.handshake import choose_subprotocol, read_credentials
+from chargepoints.gateway.door import DoorIsFull, retry_after
+from chargepoints.gateway.handshake import choose_subprotocol, read_credentials, refuse_upgrade
 from chargepoints.gateway.message_log import LONGEST, mask
 from chargepoints.gateway.outbox import CommandOutbox
 from chargepoints.gateway.runtime import GatewayRuntime, get_gateway
-from chargepoints.metrics import BAD_FRAMES, HANDLER_SECONDS, MESSAGES, SIGN_INS_REFUSED
+from chargepoints.metrics import BAD_FRAMES, HANDLER_SECONDS, MESSAGES
 from chargepoints.models import Command
 from chargepoints.models.message_log import LoggedMessage
 from chargepoints.protocol.answers import KEPT_SECONDS, REPEATABLE, digest
-from chargepoints.protocol.dispatcher import answer, run_after
+from chargepoints.protocol.dispatcher import run_after
 from chargepoints.protocol.errors import spell
 from chargepoints.protocol.framing import BadFrame, Call, CallError, CallResult, decode, encode_error
 from chargepoints.protocol.limits import FrameRate
 from chargepoints.selectors import find_transaction_id
-from chargepoints.services.connections import Claim, claim_connection, fail_sent_commands, release_connection
+from chargepoints.services.connections import Claim
+from chargepoints.services.entering import Entered, EntryRequest
 from chargepoints.services.identity import parse_path
-from chargepoints.services.sign_in import SignedIn, SignInRefused, sign_in
+from chargepoints.services.sign_in import SignedIn, SignInRefused
+from chargepoints.tracing import answer
+from tenants.services.usage import MESSAGES as MESSAGES_OF_TENANT
+from tenants.services.usage import count
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +49,8 @@ Kind = LoggedMessage.Kind
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 # Calls that wait for their turn; past this the socket isn't read on (TCP pushes back).
 WAITING_CALLS = 32
+# A station has less patience than that; past it nobody reads the answer.
+ENTRY_S = 20.0
 # A silent database is not waited for any longer when a message names a session that the socket has not met.
 LOOK_UP_S = 3.0
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, POLICY, TOO_BIG = 1000, 1001, 1002, 1003, 1008, 1009
@@ -71,15 +79,21 @@ class ChargePointConsumer(AsyncConsumer):
         self._calls: deque[tuple[Call, str, datetime]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
+        # What comes while it waits to be let in.
+        self._ahead: asyncio.Future[dict[str, Any]] | None = None
 
     async def __call__(self, scope: Any, receive: Receive, send: Any) -> None:
         """Frame after frame. Channels' own loop, which can listen to a channel too, makes a task and a wait of each."""
-        self.scope, self.base_send = scope, send
+        self.scope, self.base_send, self._receive = scope, send, receive
         try:
             while True:
-                await self.dispatch(await receive())
+                ahead, self._ahead = self._ahead, None
+                await self.dispatch(await (receive() if ahead is None else ahead))
         except StopConsumer:
             return
+        finally:
+            if self._ahead is not None:
+                self._ahead.cancel()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Straight to the method: Channels' own would hop to a thread for every frame (DESIGN §6)."""
@@ -98,65 +112,74 @@ class ChargePointConsumer(AsyncConsumer):
         if address is None:
             await self._refuse(404, "no such path")
             return
-        credentials = read_credentials(self.scope)
+        subprotocol, version = choose_subprotocol(self.scope.get("subprotocols", []))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(ENTRY_S):
                 self.gateway = await get_gateway()
-                signed_in = await self.gateway.threads.run(sign_in, address, credentials)
+                credentials = read_credentials(self.scope)
+                request = EntryRequest(address, credentials, version or "", uuid.uuid4(), self.gateway.id)
+                entered = await self._wait_to_enter(request)
         except SignInRefused as refused:
             await self._refuse(refused.status, refused.reason)
-            return
+        except DoorIsFull as full:
+            await self._refuse(503, "too many at once", full.retry_after)
         except (DatabaseError, InterfaceError, TimeoutError, OSError) as error:
             log.warning("sign-in impossible", identity=address.identity, error=str(error)[:200])
-            await self._refuse(503, "try again later")
-            return
-        subprotocol, version = choose_subprotocol(self.scope.get("subprotocols", []))
-        if version is None:
-            await self.send({"type": "websocket.accept", "subprotocol": None})
+            await self._refuse(503, "try again later", retry_after())
+        else:
+            if entered is not None:
+                await self._come_in(entered, subprotocol)
+
+    async def _wait_to_enter(self, request: EntryRequest) -> Entered | None:
+        """Who it is, once it may come in; None where it has hung up meanwhile: then nothing more is done for it."""
+        entering, entered = asyncio.ensure_future(self.gateway.door.enter(request)), None
+        ahead = self._ahead = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait({entering, ahead}, return_when=asyncio.FIRST_COMPLETED)
+            if entering.done() or ahead.result()["type"] != "websocket.disconnect":
+                entered = await entering
+            return entered
+        finally:
+            if entered is None:
+                self.gateway.door.abandon(entering)
+
+    async def _come_in(self, entered: Entered, subprotocol: str | None) -> None:
+        if entered.claim is None:
+            await self._accept(None)
             await self._close(PROTOCOL_ERROR, "no OCPP version in common")
             return
-        await self._enter(signed_in, version, credentials.remote_address)
-        if not self._closing:
-            await self.send({"type": "websocket.accept", "subprotocol": subprotocol})
-            self.outbox.look_for_commands()
+        self._take_up(entered.signed_in, entered.claim)
+        if entered.superseded is not None:
+            await self.gateway.close_connection(entered.superseded)
+        await self._accept(subprotocol)
+        self.outbox.look_for_commands()
 
-    async def _enter(self, signed_in: SignedIn, version: str, remote_address: str) -> None:
-        """Take the charge point's place, closing the socket that held it."""
-        now = datetime.now(UTC)
-        self.claim = Claim(
-            signed_in.tenant_id,
-            signed_in.charge_point_id,
-            signed_in.identity,
-            uuid.uuid4(),
-            self.gateway.id,
-            remote_address,
-            version,
-            now,
-        )
+    async def _accept(self, subprotocol: str | None) -> None:
+        try:
+            await self.send({"type": "websocket.accept", "subprotocol": subprotocol})
+        except OSError:
+            # Its end is the next that is read, and gives the place up.
+            log.info("hung up while connecting")
+
+    def _take_up(self, signed_in: SignedIn, claim: Claim) -> None:
+        """It holds the charge point's place: from now on it is one of the gateway's sockets."""
+        self.claim = claim
         self.context = StationContext(
             tenant_id=signed_in.tenant_id,
             tenant_slug=signed_in.tenant_slug,
             charge_point_id=signed_in.charge_point_id,
             identity=signed_in.identity,
-            version=version,
+            version=claim.ocpp_version,
             lenient=not signed_in.strict,
             accepted=signed_in.accepted,
-            connection_id=self.claim.connection_id,
+            connection_id=claim.connection_id,
             look_up_transaction=self._look_up_transaction,
         )
-        self.outbox = CommandOutbox(self.context, self.gateway.id, self.gateway.threads, self._send_call)
-        self.last_message_at, self._log_messages = now, signed_in.log_messages
+        self.outbox = CommandOutbox(self.context, self.gateway.commands, self.gateway.threads, self._send_call)
+        self.last_message_at, self._log_messages = claim.at, signed_in.log_messages
         self._rate = FrameRate(settings.GATEWAY_FRAMES_PER_SECOND, settings.GATEWAY_FRAME_BURST, time.monotonic())
-        try:
-            superseded = await self.gateway.threads.run(claim_connection, self.claim)
-        except (DatabaseError, InterfaceError, OSError) as error:
-            log.warning("presence not entered", identity=signed_in.identity, error=str(error)[:200])
-            await self._refuse(503, "try again later")
-            return
         self._connected = True
         self.gateway.add(self)
-        if superseded is not None:
-            await self.gateway.close_connection(superseded.connection_id, superseded.channel)
 
     async def _look_up_transaction(self, protocol_id: str) -> tuple[int, int] | None:
         context = self.context
@@ -168,20 +191,9 @@ class ChargePointConsumer(AsyncConsumer):
         except (DatabaseError, InterfaceError, TimeoutError, OSError) as error:
             raise LookUpFailed(str(error)) from error
 
-    async def _refuse(self, status: int, reason: str) -> None:
-        """No upgrade: an HTTP answer where the server can give one, else its default (403)."""
+    async def _refuse(self, status: int, reason: str, retry_after_s: int | None = None) -> None:
         self._closing = True
-        SIGN_INS_REFUSED.labels(status).inc()
-        if "websocket.http.response" not in self.scope.get("extensions", {}):
-            await self.send({"type": "websocket.close", "code": POLICY})
-            return
-        headers = [(b"content-type", b"text/plain; charset=utf-8")]
-        if status == 401:
-            headers.append((b"www-authenticate", b'Basic realm="OCPP"'))
-        if status == 503:
-            headers.append((b"retry-after", b"10"))
-        await self.send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "websocket.http.response.body", "body": reason.encode()})
+        await refuse_upgrade(self.send, self.scope, status, reason, retry_after_s)
 
     # --- frames ---
 
@@ -204,6 +216,7 @@ class ChargePointConsumer(AsyncConsumer):
         self.gateway.touch(self)
         if not text.strip():
             return
+        count(self.claim.tenant_id, MESSAGES_OF_TENANT)
         try:
             frame = decode(text)
         except BadFrame as bad:
@@ -340,6 +353,10 @@ class ChargePointConsumer(AsyncConsumer):
         log.info("superseded by a newer socket", identity=self.claim.identity)
         await self._close(POLICY, "connected again elsewhere")
 
+    async def close_suspended(self) -> None:
+        """The tenant was suspended or deleted."""
+        await self._close(POLICY, "tenant suspended")
+
     async def _close(self, code: int, reason: str) -> None:
         if self._closing:
             return
@@ -354,9 +371,15 @@ class ChargePointConsumer(AsyncConsumer):
         if self._connected:
             self.gateway.remove(self)
             self.outbox.close()
-            await self._settle()
-            await self.outbox.finished()
-            await self._leave(message.get("code"))
+            code = message.get("code")
+            try:
+                await self._settle()
+                await self.outbox.finished()
+            finally:
+                left = self.gateway.door.leave(self.claim, f"closed ({code})" if code else "closed")
+            # A server that stops cancels what takes it too long; the door sees to it all the same.
+            with contextlib.suppress(asyncio.CancelledError):
+                await left
         raise StopConsumer
 
     async def _settle(self) -> None:
@@ -365,22 +388,3 @@ class ChargePointConsumer(AsyncConsumer):
             self._drained.set()
         if self._worker is not None:
             await asyncio.gather(self._worker, return_exceptions=True)
-
-    async def _leave(self, code: int | None) -> None:
-        now, claim = datetime.now(UTC), self.claim
-        try:
-            await self.gateway.threads.run(
-                fail_sent_commands, tenant_id=claim.tenant_id, connection_id=claim.connection_id, at=now
-            )
-            await self.gateway.threads.run(
-                release_connection,
-                tenant_id=claim.tenant_id,
-                charge_point_id=claim.charge_point_id,
-                identity=claim.identity,
-                connection_id=claim.connection_id,
-                at=now,
-                reason=f"closed ({code})" if code else "closed",
-            )
-        except Exception as error:
-            # The row stays until the gateway compares or its lease ends; presence heals either way.
-            log.warning("presence not given up", identity=claim.identity, error=str(error)[:200])

@@ -15,9 +15,9 @@ from chargepoints.services import (
     certificate_warnings,
     commands,
     configuration_push,
-    connections,
     firmware,
     firmware_updates,
+    leases,
     local_list_sync,
     outcome_sweep,
     password_rotation,
@@ -61,7 +61,7 @@ def advance_bulk(tenant_id: int, bulk_id: str) -> int:
 @periodic_task(expires=30)
 def sweep_dead_gateways() -> int:
     """Take stations of dead gateways offline."""
-    return connections.sweep_dead_gateways()
+    return leases.sweep_dead_gateways()
 
 
 @periodic_task()

@@ -1,15 +1,17 @@
-"""What a websocket request says before the upgrade. Pure, but for the settings."""
+"""A websocket request before the upgrade: what it says, and how it is refused."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from django.conf import settings
 
+from chargepoints.metrics import SIGN_INS_REFUSED
 from chargepoints.services.sign_in import Credentials
 
 SUBPROTOCOLS = {"ocpp1.6": "1.6"}
 LONGEST_PEM = 16_384
+POLICY_VIOLATION = 1008
 
 
 def choose_subprotocol(offered: Iterable[str]) -> tuple[str | None, str | None]:
@@ -45,3 +47,24 @@ def read_credentials(scope: dict[str, Any]) -> Credentials:
         authorization=headers.get("authorization", ""),
         certificate=certificate[:LONGEST_PEM],
     )
+
+
+async def refuse_upgrade(
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+    scope: dict[str, Any],
+    status: int,
+    reason: str,
+    retry_after_s: int | None = None,
+) -> None:
+    """No upgrade: an HTTP answer where the server can give one, else its default (403)."""
+    SIGN_INS_REFUSED.labels(status).inc()
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="OCPP"'))
+    if retry_after_s is not None:
+        headers.append((b"retry-after", str(retry_after_s).encode()))
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": reason.encode()})

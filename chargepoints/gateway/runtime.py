@@ -9,36 +9,44 @@ import os
 import socket as sockets
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from chargepoints.gateway.commands import GroupedCommands
+from chargepoints.gateway.door import Door
 from chargepoints.gateway.garbage import calm_collector
 from chargepoints.gateway.local import set_local_delivery
 from chargepoints.gateway.message_log import MessageLogWriter
 from chargepoints.gateway.shared_answers import SharedAnswers
 from chargepoints.gateway.threads import DatabaseThreads
+from chargepoints.gateway.waiting_line import WaitingLine
 from chargepoints.metrics import SOCKETS
 from chargepoints.models import Command
 from chargepoints.protocol.answers import RecentAnswers
 from chargepoints.services.commands import queued_by_station, stations_with_queue
-from chargepoints.services.connections import (
-    Claim,
+from chargepoints.services.connections import Claim, Superseded
+from chargepoints.services.leases import (
     end_gateway,
     held_connections,
     reclaim,
+    release_left_over,
     renew_lease,
     touch_connections,
 )
+from chargepoints.services.suspension import inactive_tenants
+from tenants.services import usage
 
 log = structlog.get_logger(__name__)
 
 # Rows and sockets are compared every so many beats, and after any beat that failed.
 COMPARE_EVERY = 5
+# So many superseded sockets are told of in one message.
+TOLD_TOGETHER = 500
 
 
 class StationSocket(Protocol):
@@ -48,6 +56,8 @@ class StationSocket(Protocol):
     last_message_at: datetime
 
     async def close_superseded(self) -> None: ...
+
+    async def close_suspended(self) -> None: ...
 
     def look_for_commands(self) -> None: ...
 
@@ -61,8 +71,11 @@ class GatewayRuntime:
         self.id = uuid.uuid4()
         self.started_at = datetime.now(UTC)
         self.threads = DatabaseThreads(settings.GATEWAY_THREADS, "station")
+        self.commands = GroupedCommands(self.id, self.threads)
         # The lease must not wait behind ten thousand sign-ins.
         self._beat_thread = DatabaseThreads(1, "lease")
+        self.door = Door()
+        self._superseded: WaitingLine[Superseded, None] = WaitingLine(self._tell_superseded, most=TOLD_TOGETHER)
         self.answers = RecentAnswers()
         self.shared_answers = SharedAnswers()
         self.message_log = MessageLogWriter()
@@ -104,6 +117,8 @@ class GatewayRuntime:
         await self.shared_answers.close()
         try:
             async with asyncio.timeout(5):
+                await self.door.close()
+                await usage.hand_over(self._beat_thread.run)
                 await self._beat_thread.run(end_gateway, self.id)
         except Exception as error:
             log.warning("lease left to run out", error=str(error)[:200])
@@ -127,20 +142,26 @@ class GatewayRuntime:
     def touch(self, socket: StationSocket) -> None:
         self._touched[socket.claim.connection_id] = socket.last_message_at
 
-    async def close_connection(self, connection_id: uuid.UUID, channel: str) -> None:
-        """Close a superseded socket, here or in the process that listens on `channel`."""
-        own = self._sockets.get(connection_id)
+    async def close_connection(self, superseded: Superseded) -> None:
+        """Close a superseded socket, here or in the process that listens on its channel (which is not waited for)."""
+        own = self._sockets.get(superseded.connection_id)
         if own is not None:
             await own.close_superseded()
-            return
+        else:
+            self._superseded.put(superseded)
+
+    async def _tell_superseded(self, superseded: list[Superseded]) -> list[None]:
         layer = get_channel_layer()
-        if layer is None:
-            return
-        try:
-            await layer.send(channel, {"type": "close", "connection_id": str(connection_id)})
-        except Exception as error:
-            # The other gateway finds out when it compares its rows with its sockets.
-            log.warning("older socket not told", error=str(error)[:200])
+        by_channel: dict[str, list[str]] = {}
+        for one in superseded:
+            by_channel.setdefault(one.channel, []).append(str(one.connection_id))
+        for channel, connection_ids in by_channel.items() if layer is not None else ():
+            try:
+                await layer.send(channel, {"type": "superseded", "connection_ids": connection_ids})
+            except Exception as error:
+                # The other gateway finds out when it compares its rows with its sockets.
+                log.warning("older sockets not told", sockets=len(connection_ids), error=str(error)[:200])
+        return [None] * len(superseded)
 
     def _deliver_from_thread(self, charge_point_id: int) -> bool:
         if charge_point_id not in self._by_charge_point:
@@ -202,14 +223,38 @@ class GatewayRuntime:
         if message.get("type") == "command":
             self._deliver(int(str(message["charge_point_id"])))
         elif message.get("type") == "commands":
-            # The ear must not wait for the database.
-            task = asyncio.create_task(self._deliver_many(message["charge_point_ids"]), name="commands for many")
-            self._deliveries.add(task)
-            task.add_done_callback(self._deliveries.discard)
+            self._in_background(self._deliver_many(message["charge_point_ids"]), "commands for many")
         elif message.get("type") == "close":
-            socket = self._sockets.get(uuid.UUID(str(message["connection_id"])))
+            await self._close_told_of([message["connection_id"]])
+        elif message.get("type") == "superseded":
+            await self._close_told_of(message["connection_ids"])
+        elif message.get("type") == "tenants":
+            self._in_background(self._close_suspended(), "tenants looked at")
+
+    async def _close_told_of(self, connection_ids: object) -> None:
+        for connection_id in connection_ids if isinstance(connection_ids, list) else ():
+            socket = self._sockets.get(uuid.UUID(str(connection_id)))
             if socket is not None:
                 await socket.close_superseded()
+
+    async def _close_suspended(self) -> None:
+        """Tenants are suspended and deleted while their stations are connected. One query, however many sockets."""
+        tenants = {socket.claim.tenant_id for socket in self._sockets.values()}
+        inactive = await self._beat_thread.run(inactive_tenants, tenants) if tenants else set()
+        for socket in [one for one in self._sockets.values() if one.claim.tenant_id in inactive]:
+            await socket.close_suspended()
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """The ear must not wait for the database."""
+        task = asyncio.create_task(work, name=name)
+        self._deliveries.add(task)
+        task.add_done_callback(self._background_ended)
+
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        self._deliveries.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The next beat looks again.
+            log.warning("left to the next beat", work=task.get_name(), error=str(error)[:200])
 
     async def _renew_lease(self) -> None:
         await self._beat_thread.run(
@@ -242,10 +287,14 @@ class GatewayRuntime:
             self._deliver(charge_point_id)
         if compare:
             await self._compare_rows()
+            await self._close_suspended()
+        await usage.hand_over(self._beat_thread.run)
 
     async def _compare_rows(self) -> None:
-        """Mend what an outage left: sockets without a row enter again, superseded ones close."""
+        """Mend what an outage left: sockets without a row enter again, superseded ones close; rows without one go."""
         held = await self._beat_thread.run(held_connections, self.id)
+        if left_over := set(held.values()) - set(self._sockets):
+            await self._beat_thread.run(release_left_over, self.id, left_over)
         missing = [
             socket
             for socket in list(self._sockets.values())

@@ -9,11 +9,11 @@ import time
 from typing import Any
 
 import redis
-import redis.asyncio
 import structlog
 from django.conf import settings
 
 from chargepoints.protocol.answers import KEPT_SECONDS
+from tenants.redis_servers import connect_async
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ class SharedAnswers:
     """Lives on the gateway's event loop."""
 
     def __init__(self) -> None:
-        self._redis = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+        self._redis = connect_async(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
         self._rests_until = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import structlog
 from django.db import close_old_connections
 
+from tenants.tracing import carry
+
 T = TypeVar("T")
 
 
@@ -20,7 +22,8 @@ class DatabaseThreads:
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Await `function(*args, **kwargs)`. Log context goes along."""
         bound = structlog.contextvars.get_contextvars()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, _call, function, args, kwargs, bound)
+        loop, carried = asyncio.get_running_loop(), carry(function)
+        return await loop.run_in_executor(self._executor, _call, carried, args, kwargs, bound)
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=False)

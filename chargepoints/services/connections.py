@@ -1,39 +1,67 @@
-"""Presence: who holds which charge point's socket. Runs under the system role.
+"""Presence: who holds which charge point's socket. Each change has its event, in the same transaction of the tenant.
 
 Claim and release are keyed by connection, so that at most one socket per charge point counts, a newer one
 takes over from an older one wherever it is, and an old one's late close never touches the new one.
+
+Both take the station's row first, so that a reconnect at this instant waits instead of deadlocking. For many stations
+at once they pass over rows that are taken: one station's long transaction must not hold up the others, and who waits
+while holding many rows may deadlock. Those passed over are done by themselves.
 """
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
-from django.db import connections
-from django.db.models.functions import Now
+import structlog
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 
 from chargepoints.events import ChargePointConnected, ChargePointDisconnected
-from chargepoints.models import ChargePoint, Command, CommandState, Gateway, StationConnection
-from tenants.context import SYSTEM_ALIAS, system_transaction, tenant_transaction
-from tenants.events import publish
+from chargepoints.models import Command, CommandState
+from chargepoints.services.command_ends import end_commands
+from tenants.arrays import array_literal
+from tenants.context import APP_ALIAS, tenant_transaction
+from tenants.events import publish_all
 
-# Returns the socket that held the place before: the statement reads `previous` before it writes.
+log = structlog.get_logger(__name__)
+
+# Returns the sockets that held the places before: the statement reads `previous` before it writes.
 CLAIM = """
-WITH previous AS (
-    SELECT c.connection_id, g.channel FROM chargepoints_stationconnection c
-    JOIN chargepoints_gateway g ON g.id = c.gateway_id WHERE c.charge_point_id = %(charge_point)s
+WITH asked AS (
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[])
+        AS a (tenant_id, charge_point_id, connection_id, gateway_id, remote_address, version, at)
+), previous AS (
+    SELECT c.charge_point_id, c.connection_id, g.channel FROM chargepoints_stationconnection c
+    JOIN asked USING (charge_point_id) JOIN chargepoints_gateway g ON g.id = c.gateway_id
 ), claimed AS (
     INSERT INTO chargepoints_stationconnection
         (tenant_id, charge_point_id, connection_id, gateway_id, remote_address, ocpp_version,
          connected_at, last_message_at)
-    VALUES (%(tenant)s, %(charge_point)s, %(connection)s, %(gateway)s, %(remote)s, %(version)s, %(at)s, %(at)s)
+    SELECT tenant_id, charge_point_id, connection_id, gateway_id, remote_address, version, at, at FROM asked
     ON CONFLICT (charge_point_id) DO UPDATE SET
         connection_id = excluded.connection_id, gateway_id = excluded.gateway_id,
         remote_address = excluded.remote_address, ocpp_version = excluded.ocpp_version,
         connected_at = excluded.connected_at, last_message_at = excluded.last_message_at
-    RETURNING 1
+), seen AS (
+    UPDATE chargepoints_chargepoint c SET last_seen_at = asked.at, ocpp_version = asked.version
+    FROM asked WHERE c.id = asked.charge_point_id
 )
-SELECT previous.connection_id, previous.channel FROM claimed LEFT JOIN previous ON true
+SELECT asked.connection_id, previous.connection_id, previous.channel FROM asked LEFT JOIN previous USING (charge_point_id)
+"""
+RELEASE = """
+WITH asked AS (
+    SELECT * FROM unnest(%s::bigint[], %s::uuid[], %s::timestamptz[]) AS a (charge_point_id, connection_id, at)
+), gone AS (
+    DELETE FROM chargepoints_stationconnection c USING asked
+    WHERE c.charge_point_id = asked.charge_point_id AND c.connection_id = asked.connection_id
+    RETURNING c.charge_point_id, c.connection_id, asked.at
+), seen AS (
+    UPDATE chargepoints_chargepoint c SET last_seen_at = gone.at FROM gone WHERE c.id = gone.charge_point_id
+)
+SELECT connection_id FROM gone
 """
 
 
@@ -59,138 +87,142 @@ class Superseded:
     channel: str
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A socket that is no more, since `at`."""
+
+    tenant_id: int
+    charge_point_id: int
+    identity: str
+    connection_id: UUID
+    at: datetime
+    reason: str
+
+
 def claim_connection(claim: Claim) -> Superseded | None:
     """Take the charge point's place; the socket that held it before, if any."""
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
-        # Serialises two claims of one station, so that each sees the other's row as `previous`.
-        cursor.execute("SELECT 1 FROM chargepoints_chargepoint WHERE id = %s FOR UPDATE", [claim.charge_point_id])
-        cursor.execute(
-            CLAIM,
-            {
-                "tenant": claim.tenant_id,
-                "charge_point": claim.charge_point_id,
-                "connection": claim.connection_id,
-                "gateway": claim.gateway_id,
-                "remote": claim.remote_address,
-                "version": claim.ocpp_version,
-                "at": claim.at,
-            },
-        )
-        connection_id, channel = cursor.fetchone()
-        cursor.execute(
-            "UPDATE chargepoints_chargepoint SET last_seen_at = %s, ocpp_version = %s WHERE id = %s",
-            [claim.at, claim.ocpp_version, claim.charge_point_id],
-        )
-    if connection_id is None:
-        with tenant_transaction(claim.tenant_id):
-            publish(ChargePointConnected(charge_point=claim.identity, at=claim.at, gateway_id=str(claim.gateway_id)))
-        return None
-    return Superseded(connection_id, channel)
+    return _take_places(claim.tenant_id, [claim], wait=True)[claim.connection_id]
+
+
+def claim_all(claims: Iterable[Claim]) -> dict[UUID, Superseded | None]:
+    """The same for different stations at once: connection -> the socket that held its place.
+
+    Those are missing whose station's row is taken, or that the database did not take: for `claim_connection`.
+    """
+    by_tenant: defaultdict[int, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        by_tenant[claim.tenant_id].append(claim)
+    places: dict[UUID, Superseded | None] = {}
+    for tenant_id, of_tenant in by_tenant.items():
+        try:
+            places |= _take_places(tenant_id, of_tenant)
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("places not taken together", sockets=len(of_tenant), error=str(error)[:200])
+    return places
 
 
 def release_connection(
     *, tenant_id: int, charge_point_id: int, identity: str, connection_id: UUID, at: datetime, reason: str
 ) -> bool:
     """Give the place up, if it is still this connection's; False where a newer socket has it."""
-    with tenant_transaction(tenant_id):
-        # The station's row first, as a claim does: a reconnect at this instant must wait, not deadlock.
-        list(ChargePoint.objects.select_for_update().filter(pk=charge_point_id).values_list("pk"))
-        deleted, _ = StationConnection.objects.filter(connection_id=connection_id).delete()
-        if not deleted:
-            return False
-        ChargePoint.objects.filter(pk=charge_point_id).update(last_seen_at=at)
-        publish(ChargePointDisconnected(charge_point=identity, at=at, reason=reason))
-    return True
+    departure = Departure(tenant_id, charge_point_id, identity, connection_id, at, reason)
+    return bool(_release([departure], wait=True)[0])
+
+
+def release_all(departures: Iterable[Departure]) -> int:
+    """The same for many; commands that were sent over these sockets have failed. How many places were given up."""
+    by_tenant: defaultdict[int, list[Departure]] = defaultdict(list)
+    for one in departures:
+        by_tenant[one.tenant_id].append(one)
+    released = 0
+    for tenant_id, leaving in by_tenant.items():
+        _fail_sent(tenant_id, leaving)
+        gone, passed_over = _release(leaving)
+        released += gone + sum(_release([one], wait=True)[0] for one in passed_over)
+    return released
 
 
 def fail_sent_commands(*, tenant_id: int, connection_id: UUID, at: datetime) -> int:
     """The answers to commands sent over a socket that closed will not come."""
     with tenant_transaction(tenant_id):
-        return Command.objects.filter(connection_id=connection_id, state=CommandState.SENT).update(
-            state=CommandState.FAILED,
-            finished_at=at,
-            error_code="ConnectionLost",
-            error_description="The connection closed before the answer came.",
+        return _fail(Command.objects.filter(connection_id=connection_id, state=CommandState.SENT), at)
+
+
+def _fail_sent(tenant_id: int, departures: Sequence[Departure]) -> None:
+    with tenant_transaction(tenant_id):
+        # By station too: that is what open commands have an index for.
+        sent = Command.objects.filter(
+            charge_point__in=[one.charge_point_id for one in departures],
+            connection_id__in=[one.connection_id for one in departures],
+            state=CommandState.SENT,
         )
+        _fail(sent, max(one.at for one in departures))
 
 
-def renew_lease(*, gateway_id: UUID, host: str, pid: int, channel: str, started_at: datetime) -> None:
-    """Say that this process is alive."""
-    with system_transaction():
-        Gateway.objects.update_or_create(
-            id=gateway_id,
-            defaults={"host": host, "pid": pid, "channel": channel, "started_at": started_at, "seen_at": Now()},
+def _fail(sent: QuerySet[Command], at: datetime) -> int:
+    return end_commands(
+        sent,
+        CommandState.FAILED,
+        at=at,
+        error_code="ConnectionLost",
+        description="The connection closed before the answer came.",
+    )
+
+
+def _take_places(tenant_id: int, claims: Sequence[Claim], *, wait: bool = False) -> dict[UUID, Superseded | None]:
+    # With their events, or not at all: a process that is killed in between would leave a station online that nobody was
+    # told of.
+    with tenant_transaction(tenant_id), connections[APP_ALIAS].cursor() as cursor:
+        free = _lock_stations(cursor, [claim.charge_point_id for claim in claims], wait=wait)
+        rows = [_row_of(claim) for claim in claims if claim.charge_point_id in free or wait]
+        if not rows:
+            return {}
+        # A statement of its own: it must see what was committed while the lock was waited for.
+        cursor.execute(CLAIM, [array_literal(column) for column in zip(*rows, strict=True)])
+        places = {
+            connection_id: None if previous is None else Superseded(previous, channel)
+            for connection_id, previous, channel in cursor.fetchall()
+        }
+        publish_all(
+            ChargePointConnected(charge_point=claim.identity, at=claim.at, gateway_id=str(claim.gateway_id))
+            for claim in claims
+            if places.get(claim.connection_id, claim) is None
         )
+    return places
 
 
-def end_gateway(gateway_id: UUID) -> None:
-    """A clean stop: its sockets are closed, its row goes."""
-    with system_transaction():
-        Gateway.objects.filter(id=gateway_id).delete()
+def _row_of(claim: Claim) -> tuple[object, ...]:
+    return (
+        claim.tenant_id,
+        claim.charge_point_id,
+        claim.connection_id,
+        claim.gateway_id,
+        claim.remote_address,
+        claim.ocpp_version,
+        claim.at,
+    )
 
 
-def sweep_dead_gateways() -> int:
-    """Take down the connections of gateways whose lease has run out for good; the number of stations affected.
-
-    Waits twice the lease, so that gateways that only lost PostgreSQL for a while can come back first.
-    """
-    lease = timedelta(seconds=settings.GATEWAY_LEASE_SECONDS)
-    with system_transaction():
-        dead = list(Gateway.objects.filter(seen_at__lt=Now() - 2 * lease).values_list("id", flat=True))
-        rows = list(
-            StationConnection.objects.filter(gateway_id__in=dead).values_list(
-                "tenant_id", "charge_point_id", "charge_point__identity", "connection_id", "last_message_at"
-            )
+def _release(departures: Sequence[Departure], *, wait: bool = False) -> tuple[int, list[Departure]]:
+    """Of one tenant: how many places were given up, and those passed over."""
+    with tenant_transaction(departures[0].tenant_id), connections[APP_ALIAS].cursor() as cursor:
+        free = _lock_stations(cursor, [one.charge_point_id for one in departures], wait=wait)
+        passed_over = [] if wait else [one for one in departures if one.charge_point_id not in free]
+        rows = [(one.charge_point_id, one.connection_id, one.at) for one in departures if one.charge_point_id in free]
+        if not rows:
+            return 0, passed_over
+        cursor.execute(RELEASE, [array_literal(column) for column in zip(*rows, strict=True)])
+        gone = {connection_id for (connection_id,) in cursor.fetchall()}
+        publish_all(
+            ChargePointDisconnected(charge_point=one.identity, at=one.at, reason=one.reason)
+            for one in departures
+            if one.connection_id in gone
         )
-    gone = 0
-    for tenant_id, charge_point_id, identity, connection_id, last_message_at in rows:
-        gone += release_connection(
-            tenant_id=tenant_id,
-            charge_point_id=charge_point_id,
-            identity=identity,
-            connection_id=connection_id,
-            at=last_message_at,
-            reason="gateway lost",
-        )
-        fail_sent_commands(tenant_id=tenant_id, connection_id=connection_id, at=last_message_at)
-    with system_transaction():
-        Gateway.objects.filter(id__in=dead, connections__isnull=True).delete()
-    return gone
+    return len(gone), passed_over
 
 
-def touch_connections(seen: dict[UUID, datetime]) -> None:
-    """Note when each connection last said something (batched; a display value)."""
-    if not seen:
-        return
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
-        cursor.execute(
-            "UPDATE chargepoints_stationconnection c SET last_message_at = seen.at "
-            "FROM unnest(%s::uuid[], %s::timestamptz[]) AS seen (connection_id, at) "
-            "WHERE c.connection_id = seen.connection_id AND c.last_message_at < seen.at",
-            [list(seen), list(seen.values())],
-        )
-
-
-def held_connections(gateway_id: UUID) -> dict[int, UUID]:
-    """What the table says this gateway holds: charge point -> connection."""
-    with system_transaction():
-        rows = StationConnection.objects.filter(gateway_id=gateway_id)
-        return dict(rows.values_list("charge_point_id", "connection_id"))
-
-
-def reclaim(claim: Claim) -> bool:
-    """Enter a live socket again whose row is gone (a sweep during an outage); False where another has the place."""
-    with system_transaction():
-        row, created = StationConnection.objects.get_or_create(
-            charge_point_id=claim.charge_point_id,
-            defaults={
-                "tenant_id": claim.tenant_id,
-                "connection_id": claim.connection_id,
-                "gateway_id": claim.gateway_id,
-                "remote_address": claim.remote_address,
-                "ocpp_version": claim.ocpp_version,
-                "connected_at": claim.at,
-                "last_message_at": claim.at,
-            },
-        )
-    return created or row.connection_id == claim.connection_id
+def _lock_stations(cursor: CursorWrapper, charge_point_ids: Collection[int], *, wait: bool) -> set[int]:
+    """Serialises what happens to a station's place. Without `wait`, those that are free only."""
+    statement = "SELECT id FROM chargepoints_chargepoint WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+    cursor.execute(statement + ("" if wait else " SKIP LOCKED"), [sorted(set(charge_point_ids))])
+    return {pk for (pk,) in cursor.fetchall()}

@@ -1,11 +1,17 @@
-"""Sign-in of charge points, before the websocket upgrade (OCPP.md "Connection"). Runs under the system role."""
+"""Sign-in of charge points, before the websocket upgrade (OCPP.md "Connection"). Runs under the system role.
+
+`find_stations` reads for many at once, `decide` is about one. What the credentials have shown is noted by `sign_in`.
+"""
 
 import base64
 import binascii
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from chargepoints.models import ChargePoint, Registration, SecurityProfile, SignInAttempt
@@ -13,12 +19,26 @@ from chargepoints.services.client_certificates import is_stations_own
 from chargepoints.services.identity import Address
 from chargepoints.services.password_rotation import prove_new_password
 from chargepoints.services.passwords import MIN_LENGTH, hash_password, password_matches
+from chargepoints.services.refusals import Refusal, count_refusals
 from chargepoints.services.security_profiles import prove_profile
 from tenants.context import system_transaction
 from tenants.models import Tenant
 
-ATTEMPTS_KEPT = 200
 Reason = SignInAttempt.Reason
+# What a decision looks at. The rest of a station's row is long.
+NEEDED = (
+    "tenant_id",
+    "identity",
+    "identity_key",
+    "registration",
+    "security_profile",
+    "pending_security_profile",
+    "pending_security_profile_until",
+    "password_hash",
+    "next_password_hash",
+    "serial_number",
+    "strict",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +62,26 @@ class Proof:
     pending_profile: int | None = None
     new_password: bool = False
 
+    def __bool__(self) -> bool:
+        """Whether there is something to note."""
+        return self.new_password or self.pending_profile is not None
+
 
 class SignInRefused(Exception):
-    """The upgrade is refused with this HTTP status."""
+    """The upgrade is refused with this HTTP status. `counted`: in the tenant's list of refused sign-ins."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, counted: Refusal | None = None) -> None:
         super().__init__(reason)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.counted = status, reason, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an address names: a tenant, and a station of it."""
+
+    address: Address
+    tenant: Tenant | None
+    charge_point: ChargePoint | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +100,73 @@ class SignedIn:
 def sign_in(address: Address, credentials: Credentials) -> SignedIn:
     """Decide on a connection request; SignInRefused where it is turned away. Refusals are counted."""
     now = timezone.now()
-    with system_transaction():
-        tenant = _resolve_tenant(address)
-        if tenant is None:
-            raise SignInRefused(404, "unknown tenant")
-        if not tenant.is_active:
-            raise SignInRefused(403, "tenant suspended")
-        charge_point = ChargePoint.objects.filter(tenant=tenant, identity_key=address.identity.lower()).first()
-        proof = Proof()
-        if charge_point is None:
-            charge_point, refusal = _admit_unknown(tenant, address, credentials)
-        else:
-            proof = _check_credentials(tenant, charge_point, credentials, now)
-            refusal = proof.refusal
-        if refusal is not None:
-            _count_refusal(tenant, address.identity, refusal[1], credentials.remote_address, now)
-    # Raised after the commit, so that the count stays.
-    if refusal is not None:
-        raise SignInRefused(refusal[0], str(Reason(refusal[1]).label))
-    assert charge_point is not None  # noqa: S101 (either a station or a refusal)
+    try:
+        with system_transaction():
+            found = find_stations([address])[0]
+            charge_point, proof = decide(found, credentials, now)
+    except SignInRefused as refused:
+        if refused.counted is not None:
+            count_refusals([refused.counted], now)
+        raise
     _note(charge_point, proof)
+    return signed_in_as(charge_point, found)
+
+
+def find_stations(addresses: Sequence[Address]) -> list[Found]:
+    """What each address names, in two queries. In an open system transaction."""
+    slugs = {slug for address in addresses for slug in _slugs(address)}
+    tenants = {tenant.slug: tenant for tenant in Tenant.objects.filter(slug__in=slugs)}
+    named = [
+        (address, next((tenants[slug] for slug in _slugs(address) if slug in tenants), None)) for address in addresses
+    ]
+    keys: defaultdict[int, set[str]] = defaultdict(set)
+    for address, tenant in named:
+        if tenant is not None:
+            keys[tenant.pk].add(address.identity.lower())
+    wanted = Q(pk__in=[])
+    for tenant_id, wanted_keys in keys.items():
+        wanted |= Q(tenant_id=tenant_id, identity_key__in=wanted_keys)
+    stations = {(one.tenant_id, one.identity_key): one for one in ChargePoint.objects.filter(wanted).only(*NEEDED)}
+    return [
+        Found(address, tenant, stations.get((tenant.pk, address.identity.lower())) if tenant else None)
+        for address, tenant in named
+    ]
+
+
+def asks_for_more(found: Found) -> bool:
+    """Whether `decide` needs the database: for a new station's row, or for a certificate."""
+    if found.tenant is None or not found.tenant.is_active:
+        return False
+    station = found.charge_point
+    if station is None:
+        return found.tenant.unknown_charge_points != Tenant.UnknownChargePoints.REJECT
+    return SecurityProfile.TLS_CLIENT in (station.security_profile, station.pending_security_profile)
+
+
+def decide(found: Found, credentials: Credentials, now: datetime) -> tuple[ChargePoint, Proof]:
+    """The station that may connect, and what is to be noted of it. SignInRefused, to be counted by the caller."""
+    tenant, identity = found.tenant, found.address.identity
+    if tenant is None:
+        raise SignInRefused(404, "unknown tenant")
+    if not tenant.is_active:
+        raise SignInRefused(403, "tenant suspended")
+    charge_point, proof = found.charge_point, Proof()
+    if charge_point is None:
+        charge_point, proof.refusal = _admit_unknown(tenant, found.address, credentials)
+    else:
+        proof = _check_credentials(tenant, charge_point, credentials, now)
+    if proof.refusal is not None:
+        status, reason = proof.refusal
+        counted = Refusal(tenant.pk, identity, reason, credentials.remote_address)
+        raise SignInRefused(status, str(Reason(reason).label), counted)
+    assert charge_point is not None  # noqa: S101 (either a station or a refusal)
+    return charge_point, proof
+
+
+def signed_in_as(charge_point: ChargePoint, found: Found) -> SignedIn:
+    """For the station's connection."""
+    tenant = found.tenant
+    assert tenant is not None  # noqa: S101 (it has signed in)
     return SignedIn(
         tenant_id=tenant.pk,
         tenant_slug=tenant.slug,
@@ -98,12 +178,11 @@ def sign_in(address: Address, credentials: Credentials) -> SignedIn:
     )
 
 
-def _resolve_tenant(address: Address) -> Tenant | None:
+def _slugs(address: Address) -> Iterable[str]:
+    """The tenants that an address may name, the likeliest first."""
     if address.tenant_slug is not None:
-        return Tenant.objects.filter(slug=address.tenant_slug).first()
-    slugs = [slug for slug in (address.tenant_hint, settings.DEFAULT_TENANT_SLUG) if slug]
-    found = {tenant.slug: tenant for tenant in Tenant.objects.filter(slug__in=slugs)}
-    return next((found[slug] for slug in slugs if slug in found), None)
+        return (address.tenant_slug,)
+    return [slug for slug in (address.tenant_hint, settings.DEFAULT_TENANT_SLUG) if slug]
 
 
 def _check_credentials(tenant: Tenant, charge_point: ChargePoint, credentials: Credentials, now: datetime) -> Proof:
@@ -161,8 +240,8 @@ def _admit_unknown(
         return None, (401, Reason.WRONG_PASSWORD)
     if password is None and not tenant.allow_unauthenticated:
         return None, (401, Reason.NO_PASSWORD)
-    # Locked, so that many stations at once can't pass the limit together.
-    Tenant.objects.select_for_update().get(pk=tenant.pk)
+    # Locked, so that many stations at once can't pass the limit together; those that are known don't wait for it.
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     limit = tenant.max_charge_points
     if limit is not None and ChargePoint.objects.filter(tenant=tenant).count() >= limit:
         return None, (403, Reason.LIMIT)
@@ -193,19 +272,3 @@ def basic_password(authorization: str, identity: str) -> bytes | None:
     if not colon or user.decode("utf-8", "replace").lower() != identity.lower():
         return None
     return password
-
-
-def _count_refusal(tenant: Tenant, identity: str, reason: str, remote_address: str, now: datetime) -> None:
-    """Count it in the tenant's bounded list; the longest silent one makes room."""
-    attempt, created = SignInAttempt.objects.get_or_create(
-        tenant=tenant,
-        identity_key=identity.lower(),
-        defaults={"identity": identity, "reason": reason, "last_at": now, "remote_address": remote_address},
-    )
-    if not created:
-        attempt.count += 1
-        attempt.reason, attempt.last_at, attempt.remote_address = reason, now, remote_address
-        attempt.save(update_fields=["count", "reason", "last_at", "remote_address"])
-        return
-    stale = SignInAttempt.objects.filter(tenant=tenant).order_by("-last_at").values_list("pk")[ATTEMPTS_KEPT:]
-    SignInAttempt.objects.filter(pk__in=list(stale.values_list("pk", flat=True))).delete()

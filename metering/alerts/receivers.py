@@ -19,7 +19,7 @@ from metering.alerts.rules import ends_with_session
 from metering.alerts.words import INSTALLED, NO_ERROR, OTHER_ERROR, RECONNECTED, RENEWED, SESSION_ENDED
 from metering.models import Alert, Severity
 from tenants.context import current_tenant_id, tenant_transaction
-from tenants.events import Event, receives
+from tenants.events import Event, receives, receives_many
 
 EXPIRING = "security:certificate_expiring"
 # Critical by the whitepaper's list, and part of every start.
@@ -49,15 +49,15 @@ def status_changed(event: StatusChanged) -> None:
             record_incidents(tenant_id=tenant_id, incidents=[incident])
 
 
-@receives(ChargePointConnected)
-def charge_point_connected(event: ChargePointConnected) -> None:
-    tenant_id = current_tenant_id()
+@receives_many(ChargePointConnected)
+def charge_points_connected(events: list[ChargePointConnected]) -> None:
+    """Thousands come back at once after an outage."""
     end_alerts(
-        tenant_id=tenant_id,
-        at=event.at,
+        tenant_id=current_tenant_id(),
+        at=max(event.at for event in events),
         resolution=RECONNECTED,
         kind=Alert.Kind.OFFLINE,
-        charge_point__identity=event.charge_point,
+        charge_point__identity__in=[event.charge_point for event in events],
     )
 
 

@@ -165,7 +165,7 @@ def queue_commands(number: int) -> None:
 def sweeping() -> Iterator[None]:
     """What the beat does meanwhile."""
     from chargepoints.services.commands import sweep_commands
-    from chargepoints.services.connections import sweep_dead_gateways
+    from chargepoints.services.leases import sweep_dead_gateways
 
     ended = threading.Event()
 

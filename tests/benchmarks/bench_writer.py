@@ -1,6 +1,6 @@
 """How fast the SampleWriter makes readings durable, next to a bare COPY of the same rows.
 
-Run beside a migrated database (the environment names it): `python -m tests.benchmarks.bench_writer`.
+`scripts/bench writer` starts a durable PostgreSQL and Redis of its own.
 Every caller waits for the commit of its message before it sends the next, as a socket does. Prints
 messages/s, values/s, p50/p99 of the wait, and the processor time of this process per message.
 """
@@ -14,22 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "csms.settings")
-
-import django
-
-django.setup()
-
 import psycopg
 import uvloop
-from django.db import connections
 
-from chargepoints.models import ChargePoint
-from metering.ingest.message import MeterMessage
-from metering.ingest.process import Ingest
-from metering.readings import parse_meter_values
-from tenants.context import system_transaction
-from tenants.models import Tenant
+from csms.local.testing import start_services, use_worker_database
 
 MEASURANDS = (
     ("Energy.Active.Import.Register", "Wh", "", "123456"),
@@ -81,6 +69,10 @@ def payload(at: datetime) -> list[dict[str, Any]]:
 
 async def run(stations: list[tuple[int, int]], seconds: float) -> Result:
     """All stations at once, each as fast as its commits come, for so long."""
+    from metering.ingest.message import MeterMessage
+    from metering.ingest.process import Ingest
+    from metering.readings import parse_meter_values
+
     ingest = Ingest()
     begin = datetime.now(UTC)
     waits: list[float] = []
@@ -104,19 +96,23 @@ async def run(stations: list[tuple[int, int]], seconds: float) -> Result:
 
 def make_stations(count: int) -> list[tuple[int, int]]:
     """(tenant id, charge point id) of `count` stations of a tenant of their own."""
+    from chargepoints.models import ChargePoint
+    from tenants.context import system_transaction
+    from tenants.services.tenants import create_tenant
+
+    tenant = create_tenant(slug="benchmark", name="Benchmark")
+    names = [f"BENCH-{number}" for number in range(count)]
     with system_transaction():
-        tenant, _ = Tenant.objects.get_or_create(slug="benchmark", defaults={"name": "Benchmark"})
-        known = set(ChargePoint.objects.filter(tenant=tenant).values_list("identity", flat=True))
-        names = [f"BENCH-{number}" for number in range(count)]
-        ChargePoint.objects.bulk_create(
-            ChargePoint(tenant=tenant, identity=name, identity_key=name.lower()) for name in names if name not in known
+        made = ChargePoint.objects.bulk_create(
+            ChargePoint(tenant=tenant, identity=name, identity_key=name.lower()) for name in names
         )
-        ids = ChargePoint.objects.filter(tenant=tenant, identity__in=names).values_list("pk", flat=True)
-        return [(tenant.pk, pk) for pk in ids]
+    return [(tenant.pk, station.pk) for station in made]
 
 
 def bare_copy(rows: int, batch: int) -> float:
     """Rows per second of COPY into a table of the same shape, a commit per `batch`. The owner makes the table."""
+    from django.db import connections
+
     parameters = connections["owner"].get_connection_params()
     kept = {key: parameters[key] for key in ("dbname", "user", "password", "host", "port") if key in parameters}
     now = datetime.now(UTC)
@@ -139,6 +135,13 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=5)
     arguments.add_argument("--callers", type=int, nargs="+", default=[200, 2000])
     options = arguments.parse_args()
+    print("starting PostgreSQL and Redis ...", flush=True)
+    start_services(durable=True)
+    use_worker_database()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "csms.settings"
+    import django
+
+    django.setup()
     stations = make_stations(max(options.callers))
     for batch in (100, 500, 2000):
         print(f"bare COPY, a commit per {batch:>4} rows: {bare_copy(100_000, batch):9,.0f} rows/s")

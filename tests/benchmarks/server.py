@@ -25,6 +25,8 @@ FLAGS = [
     "60",
     "--ws-max-size",
     "65536",
+    "--timeout-graceful-shutdown",
+    "8",
     "--log-level",
     "warning",
 ]
@@ -37,6 +39,7 @@ class ServerProcess:
 
     def __init__(self, child: "subprocess.Popen[bytes]", port: int) -> None:
         self._child, self.port = child, port
+        self.pid = child.pid
 
     @property
     def cpu_s(self) -> float:

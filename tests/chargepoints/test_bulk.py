@@ -232,7 +232,7 @@ def test_many_workers_in_one_bulk_send_to_nobody_twice(tenant: Tenant) -> None:
     barrier = Barrier(6)
 
     def work() -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         for _ in range(8):
             advance_bulk(tenant_id=tenant.pk, bulk_id=bulk.pk)
             answer_all(tenant)

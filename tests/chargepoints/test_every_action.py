@@ -180,9 +180,12 @@ def named_in_tests() -> frozenset[str]:
     found: set[str] = set()
     for path in (ROOT / "tests").rglob("test_*.py"):
         if path != Path(__file__).resolve():
-            found |= set(_texts(ast.parse(path.read_text())))
-            # `station.call("Heartbeat")` has helpers named after what they send.
-            found |= {_HELPERS[_name(call.func)] for call in _calls(path) if _name(call.func) in _HELPERS}
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.add(node.value)
+                # `station.call("Heartbeat")` has helpers named after what they send.
+                elif isinstance(node, ast.Call) and _name(node.func) in _HELPERS:
+                    found.add(_HELPERS[_name(node.func)])
     return frozenset(found)
 
 

@@ -98,7 +98,7 @@ async def in_step(tenant: Tenant, version: int) -> LocalAuthList:
         row = await row_of(tenant)
         return row if row and (row.state, row.version) == ("in_step", version) else None
 
-    found: LocalAuthList = await eventually(there, 15)
+    found: LocalAuthList = await eventually(there)
     return found
 
 
@@ -107,7 +107,7 @@ async def becomes(tenant: Tenant, state: str) -> LocalAuthList:
         row = await row_of(tenant)
         return row if row and row.state == state else None
 
-    found: LocalAuthList = await eventually(there, 15)
+    found: LocalAuthList = await eventually(there)
     return found
 
 

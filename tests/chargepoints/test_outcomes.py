@@ -53,7 +53,7 @@ async def turns(tenant: Tenant, command: Command, wanted: Outcome) -> Command:
     async def there() -> bool:
         return (await outcome(tenant, command)).outcome == wanted
 
-    await eventually(there, 15)
+    await eventually(there)
     return await outcome(tenant, command)
 
 
@@ -280,7 +280,7 @@ def race(*steps: Callable[[], object]) -> None:
     barrier = Barrier(len(steps))
 
     def run(step: Callable[[], object]) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         step()
 
     async def together() -> None:

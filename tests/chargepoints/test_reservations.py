@@ -55,7 +55,7 @@ async def becomes(tenant: Tenant, row: Reservation, state: str) -> Reservation:
         )
         return found
 
-    found: Reservation = await eventually(there, 15)
+    found: Reservation = await eventually(there)
     return found
 
 

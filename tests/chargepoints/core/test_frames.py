@@ -15,7 +15,7 @@ from tenants.models import Tenant
 from tests.chargepoints.core.rows import STATUS
 from tests.chargepoints.test_connection import set_policy, stored
 from tests.conftest import eventually
-from tests.stations import TIME, Connect
+from tests.stations import PATIENCE_S, TIME, Connect
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ async def test_a_bad_frame_gets_its_callerror_and_the_socket_stays(
     async with connect() as station:
         future = station._replies["x"] = asyncio.get_running_loop().create_future()
         await station.send(frame)
-        answer = await asyncio.wait_for(future, 10)
+        answer = await asyncio.wait_for(future, PATIENCE_S)
         assert (answer[0], answer[2]) == (4, code)
         await station.call("Heartbeat")
 

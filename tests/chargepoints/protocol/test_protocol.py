@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chargepoints.protocol.actions import actions_from_station, actions_to_station, all_actions
@@ -18,6 +18,7 @@ from chargepoints.protocol.registry import Registry, registry
 from chargepoints.protocol.timestamps import format_timestamp, parse_timestamp, read_timestamp
 from chargepoints.protocol.validation import schema, validate_call, validate_reply
 from chargepoints.services.passwords import hash_password, password_matches
+from tests.examples import examples
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=60),
@@ -26,7 +27,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.one_of(st.text(), json_values.map(json.dumps), st.binary().map(lambda b: b.decode("latin-1"))))
 def test_no_text_makes_decoding_fail_but_as_a_bad_frame(text: str) -> None:
     try:
@@ -50,7 +51,7 @@ def test_hostile_frames_are_bad_frames_or_calls(text: str) -> None:
         validate_call("1.6", "StatusNotification", frame.payload, lenient=True)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.sampled_from(sorted(actions_from_station("1.6"))), st.data())
 def test_no_payload_makes_validation_fail_but_as_an_ocpp_error(action: str, data: st.DataObject) -> None:
     known = list(schema("1.6", action)["properties"]) or ["x"]

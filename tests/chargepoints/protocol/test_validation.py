@@ -6,16 +6,17 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from chargepoints.protocol.errors import OcppError, spell
 from chargepoints.protocol.framing import Call, decode, encode_call
 from chargepoints.protocol.validation import Validated, validate_call, validate_reply
 from tests.chargepoints.protocol.schema_values import KEYS, Key, fitting, mutated
+from tests.examples import examples
 
 NOW = "2026-11-20T10:00:00Z"
-quick = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = examples(80, suppress_health_check=[HealthCheck.too_slow])
 
 
 def validate(key: Key, payload: Any, *, lenient: bool) -> Validated:
@@ -48,7 +49,7 @@ def test_a_payload_that_fits_passes_untouched(data: st.DataObject) -> None:
         assert done.violations == []
 
 
-@settings(quick, max_examples=600)
+@examples(200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_mutated_payload_is_mended_or_refused_and_never_changed_in_place(data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(KEYS))
