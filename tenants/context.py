@@ -7,15 +7,24 @@ ingest. Inside either, plain ORM calls go to the right connection (`tenants.rout
 Outside any scope, tenant-owned tables show no rows.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from django.db import connections, transaction
+import structlog
+from django.db import OperationalError, connections, transaction
+
+log = structlog.get_logger(__name__)
 
 APP_ALIAS = "default"
 SYSTEM_ALIAS = "system"
+# A standby of the same database, under the app role; there is one where DATABASE_REPLICA_URL names it.
+REPLICA_ALIAS = "replica"
+# One that can't be reached is left alone for so long: finding out takes seconds.
+REPLICA_REST_S = 30.0
+_replica_rests_until = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,43 @@ def tenant_transaction(tenant_id: int) -> Iterator[None]:
             yield
     finally:
         _scope.reset(token)
+
+
+@contextmanager
+def report_transaction(tenant_id: int) -> Iterator[None]:
+    """As `tenant_transaction`, to read only, and from the replica where there is one: it may be seconds behind.
+
+    A replica that can't be reached leaves the work to the primary.
+    """
+    outer = _scope.get()
+    if outer is not None and outer.tenant_id not in (None, tenant_id):
+        raise ScopeError(f"a report of tenant {tenant_id} asked for inside a transaction of tenant {outer.tenant_id}")
+    if not _has_replica():
+        with tenant_transaction(tenant_id):
+            yield
+        return
+    token = _scope.set(Scope(REPLICA_ALIAS, tenant_id))
+    try:
+        with transaction.atomic(using=REPLICA_ALIAS):
+            with connections[REPLICA_ALIAS].cursor() as cursor:
+                cursor.execute("SET TRANSACTION READ ONLY")
+                cursor.execute("SELECT set_config('csms.tenant_id', %s, true)", [str(tenant_id)])
+            yield
+    finally:
+        _scope.reset(token)
+
+
+def _has_replica() -> bool:
+    global _replica_rests_until
+    if REPLICA_ALIAS not in connections or time.monotonic() < _replica_rests_until:
+        return False
+    try:
+        connections[REPLICA_ALIAS].ensure_connection()
+    except OperationalError as error:
+        _replica_rests_until = time.monotonic() + REPLICA_REST_S
+        log.warning("replica away, the primary is asked", error=str(error)[:200])
+        return False
+    return True
 
 
 @contextmanager

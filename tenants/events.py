@@ -5,13 +5,17 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from django.db.models import Func, TextField
+from django.db.models.functions import Cast
 from django.utils.module_loading import autodiscover_modules
 
 from tenants.context import current_tenant_id, on_commit
 from tenants.models import OutboxEvent, Tenant
 
+NUMBER = Cast(Func(function="pg_current_xact_id", output_field=TextField()), TextField())
 Receiver = Callable[[Any], None]
 _receivers: dict[type["Event"], list[Receiver]] = {}
+_receivers_of_many: dict[type["Event"], list[Receiver]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,9 @@ def publish_all(events: Iterable[Event]) -> None:
     """As `publish`, of many in two statements."""
     events = list(events)
     tenant_id = current_tenant_id()
-    if events and Tenant.objects.filter(pk=tenant_id, queue_enabled=True).exists():
+    # The transaction has its number before its events have theirs: readers of the feed stand on that (tenants.delivery.feed).
+    queued = Tenant.objects.filter(pk=tenant_id, queue_enabled=True).annotate(number=NUMBER).values_list("number")
+    if events and queued.first():
         OutboxEvent.objects.bulk_create(
             OutboxEvent(
                 tenant_id=tenant_id,
@@ -64,6 +70,10 @@ def publish_all(events: Iterable[Event]) -> None:
     for event in events:
         for receiver in _receivers.get(type(event), []):
             on_commit(lambda receiver=receiver, event=event: receiver(event))  # type: ignore[misc]
+    for event_class in {type(event) for event in events}:
+        for receiver in _receivers_of_many.get(event_class, []):
+            told = [event for event in events if type(event) is event_class]
+            on_commit(lambda receiver=receiver, told=told: receiver(told))  # type: ignore[misc]
 
 
 def receives(event_class: type[Event]) -> Callable[[Receiver], Receiver]:
@@ -71,6 +81,16 @@ def receives(event_class: type[Event]) -> Callable[[Receiver], Receiver]:
 
     def register(receiver: Receiver) -> Receiver:
         _receivers.setdefault(event_class, []).append(receiver)
+        return receiver
+
+    return register
+
+
+def receives_many(event_class: type[Event]) -> Callable[[Receiver], Receiver]:
+    """As `receives`, of all events of a class that were published together: the receiver takes a list."""
+
+    def register(receiver: Receiver) -> Receiver:
+        _receivers_of_many.setdefault(event_class, []).append(receiver)
         return receiver
 
     return register

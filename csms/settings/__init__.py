@@ -4,11 +4,13 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from csms.settings import redis_urls
 from csms.settings.database import databases
 from csms.settings.logging import configure_structlog, logging_config
 from csms.settings.production import refuse_unsafe
 from csms.settings.runtime import BASE_DIR, DATA_DIR, env, env_bool, env_int, env_list, runtime
 from csms.settings.schema import SPECTACULAR
+from csms.settings.telemetry import metrics_ports
 from csms.settings.unfold import UNFOLD_SETTINGS
 
 ENVIRONMENT = env("CSMS_ENV", "development")
@@ -33,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "channels",
     "rest_framework",
     "django_filters",
@@ -49,6 +52,7 @@ if "runserver" in sys.argv:
     INSTALLED_APPS.insert(0, "daphne")
 MIDDLEWARE = [
     "csms.middleware.request_id",
+    "csms.health.requests.count_requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -83,16 +87,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_APP_ROLE = env("CSMS_DATABASE_APP_ROLE", "csms_app")
 DATABASE_SYSTEM_ROLE = env("CSMS_DATABASE_SYSTEM_ROLE", "csms_system")
 
-REDIS_URL = runtime("redis_url") or "redis://127.0.0.1:6379/0"
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "csms"},
-    }
-}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+REDIS_URL, REDIS_SPILL_URL, REDIS_BROKER_URL = redis_urls.REDIS_URL, redis_urls.SPILL_URL, redis_urls.BROKER_URL
+CHANNEL_LAYERS, CACHES = redis_urls.CHANNEL_LAYERS, redis_urls.CACHES
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = redis_urls.CELERY_BROKER_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = redis_urls.CELERY_BROKER_TRANSPORT_OPTIONS
+CELERY_BROKER_USE_SSL = redis_urls.CELERY_BROKER_USE_SSL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -183,6 +183,8 @@ GATEWAY_FRAME_BURST = env_int("CSMS_FRAME_BURST", 500)
 GATEWAY_THREADS = env_int("CSMS_DB_POOL_SIZE", 8)
 GATEWAY_LEASE_SECONDS = env_int("CSMS_GATEWAY_LEASE_SECONDS", 15)
 GATEWAY_BEAT_SECONDS = env_int("CSMS_GATEWAY_BEAT_SECONDS", 3)
+# A station whose sign-in would have to wait for longer is told at once to come again later.
+GATEWAY_SIGN_IN_WAIT_SECONDS = env_int("CSMS_SIGN_IN_WAIT_SECONDS", 10)
 COMMAND_TIMEOUT_SECONDS = env_int("CSMS_COMMAND_TIMEOUT_SECONDS", 30)
 # Only these peers may hand on a client certificate's identity or the original scheme (profiles 2 and 3).
 TRUSTED_PROXIES = env_list("CSMS_TRUSTED_PROXIES")
@@ -200,6 +202,13 @@ MQTT_CA_FILE = env("CSMS_MQTT_CA_FILE")
 MESSAGE_LOG_DAYS = env_int("CSMS_MESSAGE_LOG_DAYS", 7)
 DEFAULT_TENANT_SLUG = env("CSMS_DEFAULT_TENANT", "demo")
 METRICS_TOKEN = env("CSMS_METRICS_TOKEN")
+# Processes that serve no HTTP (worker, beat, events): where they serve their metrics; empty: nowhere.
+METRICS_PORTS = metrics_ports(env("CSMS_METRICS_PORT"))
+METRICS_HOST = env("CSMS_METRICS_HOST", "127.0.0.1")
+# OpenTelemetry's own variables; without an endpoint nothing is traced, and none of it is loaded.
+TRACING = bool(env("OTEL_EXPORTER_OTLP_ENDPOINT") or env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) and not env_bool(
+    "OTEL_SDK_DISABLED", default=False
+)
 
 # --- ingest (DESIGN §4) ---
 METERING_FLUSH_VALUES = env_int("METERING_FLUSH_VALUES", 100)
@@ -238,7 +247,7 @@ if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = env_bool("CSMS_SSL_REDIRECT", default=True)
     # Probes and scrapers inside the network speak plain HTTP to the process itself.
-    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics(/system)?$"]
     SECURE_HSTS_SECONDS = env_int("CSMS_HSTS_SECONDS", 31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

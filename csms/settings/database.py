@@ -29,10 +29,14 @@ def _alias(url: str, *, pool: bool) -> dict[str, Any]:
 
 
 def databases(*, pool: bool) -> dict[str, dict[str, Any]]:
-    """Django's DATABASES: `default` (app role), `system`, and `owner` for migrations."""
-    app_url = runtime("database_url")
-    return {
+    """Django's DATABASES: `default` (app role), `system`, `owner` for migrations, perhaps a `replica`."""
+    app_url, replica_url = runtime("database_url"), runtime("database_replica_url")
+    aliases = {
         "default": _alias(app_url, pool=pool),
         "system": _alias(runtime("database_system_url") or app_url, pool=pool),
         "owner": _alias(runtime("database_owner_url") or app_url, pool=False),
     }
+    if replica_url:
+        # The app role's login, on a standby: reports and exports read there (tenants.context.report_transaction).
+        aliases["replica"] = _alias(replica_url, pool=pool)
+    return aliases

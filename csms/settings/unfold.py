@@ -19,6 +19,12 @@ def is_platform(request: HttpRequest) -> bool:
     return access is not None and access.role == "platform"
 
 
+def is_administrator(request: HttpRequest) -> bool:
+    """What a tenant makes use of is for those who answer for it."""
+    access = getattr(request, "access", None)
+    return access is not None and access.role in {"admin", "platform"}
+
+
 def has_choice(request: HttpRequest) -> bool:
     """People with more than one tenant may change."""
     return len(getattr(request, "accesses", [])) > 1
@@ -62,6 +68,7 @@ UNFOLD_SETTINGS: dict[str, Any] = {
                 "title": _("Operate"),
                 "items": [
                     _item(_("Overview"), "dashboard", "index"),
+                    _item(_("Live board"), "grid_view", "board"),
                     _item(_("Charge points"), "ev_station", "chargepoints_chargepoint_changelist"),
                     _item(_("Sessions"), "bolt", "chargepoints_transaction_changelist"),
                     _item(_("Alerts"), "notifications", "metering_alert_changelist")
@@ -124,6 +131,7 @@ UNFOLD_SETTINGS: dict[str, Any] = {
                     _item(_("What webhooks were sent"), "outbox", "tenants_webhookdelivery_changelist"),
                     _item(_("Events"), "rss_feed", "tenants_outboxevent_changelist"),
                     _item(_("Audit trail"), "history", "tenants_auditentry_changelist"),
+                    _item(_("Usage"), "data_usage", "usage", "csms.settings.unfold.is_administrator"),
                     _item(_("Change tenant"), "swap_horiz", "choose_tenant", "csms.settings.unfold.has_choice"),
                 ],
             },
@@ -132,6 +140,7 @@ UNFOLD_SETTINGS: dict[str, Any] = {
                 "items": [
                     _item(_("Tenants"), "apartment", "tenants_tenant_changelist", PLATFORM),
                     _item(_("Users"), "person", "tenants_user_changelist", PLATFORM),
+                    _item(_("Platform trail"), "history", "tenants_platformentry_changelist", PLATFORM),
                     _item(_("Gateways"), "router", "chargepoints_gateway_changelist", PLATFORM),
                     _item(_("System alerts"), "emergency_home", "tenants_systemalert_changelist", PLATFORM),
                 ],

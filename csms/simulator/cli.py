@@ -14,7 +14,9 @@ TAGS = [f"TAG-{number:04d}" for number in range(1, 41)]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare them on a parser."""
     parser.add_argument("--charge-points", type=_positive, default=10, metavar="N", help="how many stations")
-    parser.add_argument("--url", default="ws://127.0.0.1:9000", help="the gateway, without a path")
+    parser.add_argument(
+        "--url", default="ws://127.0.0.1:9000", help="the gateway, or several with commas, without a path"
+    )
     parser.add_argument("--tenant", default="demo")
     parser.add_argument("--password", help="Basic password of all stations (default: none)")
     parser.add_argument("--prefix", default="SIM", help="identities are PREFIX-0001 and so on")
@@ -26,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--offline-every", type=_rate, default=600.0, metavar="S", help="mean time between lost connections"
     )
     parser.add_argument("--duration", type=_rate, metavar="S", help="end by itself after this time")
-    parser.add_argument("--journal", type=Path, help="file for what the server acknowledged (JSON lines)")
+    parser.add_argument("--journal", type=Path, help="file for what the server acknowledged and asked (JSON lines)")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -65,8 +65,11 @@ class Life:
             connector.available = False
             station.reservations.end_on(connector.number)
             error = station.rng.choice(["GroundFailure", "ConnectorLockFailure", "OverVoltage"])
-            await station.send_status(connector.number, error)
-            await asyncio.sleep(station.rng.uniform(20, 60))
-            connector.available = True
-            connector.status = "Available" if connector.status == "Reserved" else connector.status
+            try:
+                await station.send_status(connector.number, error)
+                await asyncio.sleep(station.rng.uniform(20, 60))
+            finally:
+                # Also where the connection was lost meanwhile.
+                connector.available = True
+                connector.status = "Available" if connector.status == "Reserved" else connector.status
             await station.send_status(connector.number)

@@ -1,5 +1,6 @@
 """One connection of a station: answers the server's calls, by asking the station."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from ocpp.routing import after, on
@@ -20,6 +21,20 @@ class Link(FileCalls, SecurityCalls, ChargePoint):
     def __init__(self, station: "Station", connection: Any) -> None:
         super().__init__(station.identity, connection, response_timeout=30)
         self.station = station
+
+    # --- the journal ---
+
+    async def _handle_call(self, msg: Any) -> Any:
+        self.station.journal.asked(self.station.identity, msg.unique_id, msg.action, msg.payload)
+        return await super()._handle_call(msg)
+
+    async def _send(self, message: str) -> None:
+        await super()._send(message)
+        if message.startswith("[3"):
+            _, message_id, payload = json.loads(message)
+            self.station.journal.answered(self.station.identity, message_id, payload)
+
+    # --- what the server asks for ---
 
     @on(Action.get_configuration)
     def get_configuration(self, key: list[str] | None = None) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +70,9 @@ class Wire:
         if station.security.password and station.security.profile < 3:
             pair = base64.b64encode(f"{station.identity}:{station.security.password}".encode()).decode()
             headers["Authorization"] = f"Basic {pair}"
-        url = f"{station.settings.url.rstrip('/')}/ocpp/{station.settings.tenant}/{station.identity}"
+        # Any of the gateways: none of them is a station's own.
+        gateway = random.choice(station.settings.url.split(",")).strip().rstrip("/")
+        url = f"{gateway}/ocpp/{station.settings.tenant}/{station.identity}"
         async with websockets.connect(
             url,
             subprotocols=[websockets.Subprotocol("ocpp1.6")],

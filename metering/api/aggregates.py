@@ -19,6 +19,7 @@ from metering.models import Bucket, BucketStatistics, EnergySource, Period
 from metering.selectors import bucket_statistics, buckets
 from tenants.api.parameters import read_number, read_time
 from tenants.api.serializers import ExactDecimal
+from tenants.context import report_transaction
 
 PERIODS = {"hour": Period.HOUR, "day": Period.DAY, "week": Period.WEEK, "month": Period.MONTH}
 # What is answered without a range, and the longest range.
@@ -132,10 +133,11 @@ class AggregateViewSet(StationViewSet):
             "evse_number": read_number(request, "connectorId", LARGEST_CONNECTOR),
         }
         statistics: defaultdict[tuple[int, datetime], list[BucketStatistics]] = defaultdict(list)
-        for row in bucket_statistics(**wanted):
-            statistics[row.series.evse_number, row.start].append(row)
-        context = {"statistics": statistics, "now": now}
-        return Response(BucketSerializer(buckets(**wanted), many=True, context=context).data)
+        with report_transaction(self.tenant.pk):
+            for row in bucket_statistics(**wanted):
+                statistics[row.series.evse_number, row.start].append(row)
+            context = {"statistics": statistics, "now": now}
+            return Response(BucketSerializer(buckets(**wanted), many=True, context=context).data)
 
 
 def _range(request: Request, name: str, now: datetime) -> tuple[datetime, datetime]:

@@ -24,6 +24,7 @@ from metering.ingest.salvage import insert_what_can_be
 from metering.ingest.spill import GROUP, STREAM, remove_entries
 from metering.ingest.store import SampleStore
 from metering.metrics import DRAINED
+from tenants.redis_servers import connect_async
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 async def drain_spill(*, abandoned_ms: int = ABANDONED_MS) -> int:
     """Drain what is there; the number of readings stored. One of `connection.AWAY` while PostgreSQL is away."""
-    client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=2)
+    client = connect_async(settings.REDIS_SPILL_URL, socket_timeout=10, socket_connect_timeout=2)
     store = SampleStore()
     # Their gateway has compared them already, if it lived; what is seen twice is one alert.
     watch = Watch(clocks=False)

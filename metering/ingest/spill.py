@@ -10,6 +10,7 @@ import redis.asyncio
 from django.conf import settings
 
 from metering.ingest.message import MeterMessage, pack
+from tenants.redis_servers import connect_async
 
 # One slot of a Redis Cluster, for the scripts' sake.
 STREAM = "{csms:spill}"
@@ -40,8 +41,8 @@ class SpillStream:
     """The writing side; lives on the gateway's event loop."""
 
     def __init__(self) -> None:
-        self._redis = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, health_check_interval=15
+        self._redis = connect_async(
+            settings.REDIS_SPILL_URL, socket_timeout=5, socket_connect_timeout=2, health_check_interval=15
         )
         self._add = self._redis.register_script(ADD)
 

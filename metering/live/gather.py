@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import redis
-import redis.asyncio
 from django.conf import settings
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -31,6 +30,7 @@ from metering.live.keys import (
 from metering.metrics import LIVE_FAILED, LIVE_LATE
 from metering.periodic import Coalesced
 from metering.readings import Kind
+from tenants.redis_servers import connect_async
 
 INTERVAL_S = 2.0
 # Hashes per round trip, and the pause after each; hashes per script call, so that Redis serves others in between.
@@ -48,7 +48,7 @@ class LiveStatistics:
     def __init__(self) -> None:
         self._gathered: Gathered = {}
         # A merge that is sent again would count twice.
-        self._redis = redis.asyncio.Redis.from_url(
+        self._redis = connect_async(
             settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
         self._begin = self._redis.register_script(BEGIN)

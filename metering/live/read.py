@@ -11,6 +11,7 @@ import redis
 from django.conf import settings
 
 from metering.live.keys import BASE, BUCKET_S, BUCKETS, Statistics, hash_key
+from tenants.redis_servers import connect
 
 
 def live_statistics(charge_point_id: int) -> list[dict[str, Any]]:
@@ -41,7 +42,7 @@ def live_statistics_of(charge_point_ids: Iterable[int]) -> dict[int, list[dict[s
 
 @functools.cache
 def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    return connect(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 def _merged(hashes: list[dict[bytes, bytes]]) -> list[dict[str, Any]]:

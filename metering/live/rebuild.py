@@ -32,6 +32,7 @@ from metering.live.keys import (
     hash_key,
 )
 from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.redis_servers import connect
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ def rebuild_live_statistics() -> int:
 
     redis.RedisError or the database's error: the next run tries again. At most one at a time.
     """
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=2) as client:
+    with connect(settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=2) as client:
         epoch = _due(client, datetime.now(UTC))
         if epoch is None:
             return 0
@@ -94,7 +95,8 @@ def _due(client: "redis.Redis", now: datetime) -> Epoch | None:
     settled = epoch.since + timedelta(seconds=SETTLE_S)
     if text == built or now < settled:
         return None
-    waiting: Any = client.xrange(STREAM, count=1)
+    with connect(settings.REDIS_SPILL_URL, socket_timeout=10, socket_connect_timeout=2) as spill:
+        waiting: Any = spill.xrange(STREAM, count=1)
     if waiting and int(waiting[0][0].partition(b"-")[0]) < settled.timestamp() * 1000:
         log.info("live statistics wait for the spill to be drained")
         return None

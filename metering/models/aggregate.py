@@ -70,6 +70,9 @@ class BucketStatistics(TenantOwned):
     last = models.DecimalField(max_digits=40, decimal_places=12)
     last_at = models.DateTimeField()
 
+    class Meta:
+        verbose_name_plural = "bucket statistics"
+
     def __str__(self) -> str:
         return f"{self.count} values from {self.start}"
 

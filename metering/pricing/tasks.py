@@ -16,6 +16,7 @@ from metering.pricing.assignment import freeze_tariff
 from metering.pricing.records import settle_record
 from tenants.context import system_transaction, tenant_transaction
 from tenants.periodic import periodic_task
+from tenants.redis_servers import connect
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,7 @@ def queue_forgotten_sessions() -> int:
 def _readings_wait() -> bool:
     """Whether readings wait in Redis for PostgreSQL."""
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as client:
+        with connect(settings.REDIS_SPILL_URL, socket_timeout=2, socket_connect_timeout=2) as client:
             return int(client.get(VALUES) or 0) > 0
     except redis.RedisError:
         return False

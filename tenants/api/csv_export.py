@@ -22,7 +22,7 @@ from rest_framework.request import Request
 
 from tenants.api.renderers import EnvelopeRenderer
 from tenants.api.serializers import plain_decimal
-from tenants.context import tenant_transaction
+from tenants.context import report_transaction
 
 Row = TypeVar("Row")
 Cell = str | int | Decimal | datetime | bool | None
@@ -63,7 +63,7 @@ def tenant_pages(tenant_id: int, read_after: Callable[[Row | None], list[Row]]) 
     """Pages until one is empty. `read_after(last row)` runs in a short transaction of its own (None: from the start)."""
     last: Row | None = None
     while True:
-        with tenant_transaction(tenant_id):
+        with report_transaction(tenant_id):
             page = read_after(last)
         # The connection goes back to the pool while the client reads.
         close_old_connections()

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from tenants.api.pagination import paged, read_limit
 from tenants.api.views import TenantViewSet
-from tenants.delivery.feed import settled_events
+from tenants.delivery.feed import settled_events, settled_id
 from tenants.event_schemas import first_sentence, schema_of
 from tenants.events import event_types
 from tenants.models import OutboxEvent
@@ -57,7 +57,7 @@ class EventViewSet(TenantViewSet):
         after, limit = request.query_params.get("after") or "0", read_limit(request)
         if not (after.isascii() and after.isdigit() and len(after) < 19):
             raise ValidationError({"after": "Not a cursor of this feed."})
-        rows = list(settled_events().filter(id__gt=int(after)).order_by("id")[:limit])
+        rows = list(settled_events(settled_id()).filter(id__gt=int(after)).order_by("id")[:limit])
         cursor = str(rows[-1].pk) if rows else after
         return paged(EventSerializer(rows, many=True).data, next=cursor, limit=limit)
 

@@ -9,6 +9,8 @@ from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from tenants.periodic import AWAY
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,6 +36,15 @@ class TooLarge(exceptions.APIException):
     default_detail = "The body is too large."
 
 
+class Unavailable(exceptions.APIException):
+    """The database is away: nothing was done, the same request may be sent again."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    default_detail = "The database can't be reached. Try again in a few seconds."
+    wait = 4
+
+
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler. What nobody expected is a 500 without details, logged with them."""
     error = _as_api_exception(error)
@@ -53,6 +64,9 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
 
 def _as_api_exception(error: Exception) -> Exception:
     """Django's own refusals as DRF's; anything else as it is."""
+    if isinstance(error, AWAY):
+        log.warning("database away", error=str(error).partition("\n")[0][:200])
+        return Unavailable()
     if isinstance(error, ModelValidationError):
         return exceptions.ValidationError(_model_errors(error))
     if isinstance(error, Http404):

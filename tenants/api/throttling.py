@@ -2,6 +2,7 @@
 
 import functools
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -11,6 +12,9 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from tenants.api.authentication import Caller
+from tenants.models import UsageDay
+from tenants.redis_servers import connect
+from tenants.services import usage
 
 WINDOW_S = 60
 SIGN_INS_PER_MINUTE = 10
@@ -19,7 +23,7 @@ UNCOUNTED = Counter("csms_api_uncounted_total", "Requests let through uncounted 
 
 @functools.cache
 def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+    return connect(url, socket_timeout=1, socket_connect_timeout=1)
 
 
 class WindowThrottle(BaseThrottle):
@@ -41,16 +45,18 @@ class WindowThrottle(BaseThrottle):
             with _client(settings.REDIS_URL).pipeline() as pipe:
                 pipe.incr(f"csms:throttle:{key}:{window}")
                 pipe.expire(f"csms:throttle:{key}:{window}", 2 * WINDOW_S)
+                self.note(pipe, request)
                 used = int(pipe.execute()[0])
         except redis.RedisError:
             UNCOUNTED.inc()
             return True
-        view.rate_headers = {
-            "X-RateLimit-Limit": str(limit),
-            "X-RateLimit-Remaining": str(max(0, limit - used)),
-            "X-RateLimit-Reset": str(int(self._reset) + 1),
-        }
+        told = {"Limit": limit, "Remaining": max(0, limit - used), "Reset": int(self._reset) + 1}
+        # By both names that are in use: the IETF's draft, and the older one.
+        view.rate_headers = {f"{x}RateLimit-{name}": str(value) for name, value in told.items() for x in ("", "X-")}
         return used <= limit
+
+    def note(self, pipe: Any, request: Request) -> None:
+        """What else to count, on the same way to Redis."""
 
     def wait(self) -> float:
         return self._reset
@@ -64,6 +70,11 @@ class TenantThrottle(WindowThrottle):
             return None
         tenant = request.auth.access.tenant
         return f"tenant:{tenant.pk}", tenant.api_rate_limit
+
+    def note(self, pipe: Any, request: Request) -> None:
+        if isinstance(request.auth, Caller):
+            tenant_id = request.auth.access.tenant.pk
+            pipe.hincrby(usage.KEY, usage.field_of(tenant_id, UsageDay.Kind.API_CALLS, datetime.now(UTC)), 1)
 
 
 class SignInThrottle(WindowThrottle):

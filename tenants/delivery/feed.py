@@ -1,18 +1,69 @@
-"""The feed of events, as readers with a cursor need it."""
+"""The feed of events, as readers with a cursor need it: in the order of ids, and without one that commits behind them.
+
+An event has its id before its transaction commits, and transactions commit in any order. So a reader goes no further than
+the *settled* id: below it, every transaction that was given an id has ended. How that is known, by two rows of FeedCursor:
+
+- `pending` says: the newest id was N when this row was written, by the transaction W (the row's xmin). Whoever held an id up to N
+  then had the number of their transaction already (`publish` sees to that), so it is smaller than W.
+- Once all transactions older than W have ended, N is settled, and the next N is pending.
+"""
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db import connections
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Greatest
 
-from tenants.models import OutboxEvent
+from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.models import FeedCursor, OutboxEvent
+
+PENDING, SETTLED = "feed pending", "feed settled"
+NEWEST = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('tenants_outboxevent', 'id')), 0)"
+# By age, which is right also where the 32 bits of a transaction's number have wrapped around.
+IS_OVER = """
+SELECT cursor, xmin::text, age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)
+FROM tenants_feedcursor WHERE sink = %s
+"""
 
 
-def settled_events() -> QuerySet[OutboxEvent]:
-    """Events below every transaction still under way: an id handed out earlier can't commit behind a reader's cursor."""
-    # By age, which is right also where the 32 bits of a transaction's id have wrapped around.
-    return OutboxEvent.objects.extra(
-        where=["age(tenants_outboxevent.xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)"]
-    )
+def settled_events(upto: int) -> QuerySet[OutboxEvent]:
+    """Events that a reader may see; `upto` is `settled_id()`, asked for outside of the reader's transaction."""
+    return OutboxEvent.objects.filter(pk__lte=upto)
+
+
+def settled_id() -> int:
+    """The end of the feed for now. In short transactions of its own; none is written where nothing is new."""
+    settled, newest = _advance()
+    if settled < newest:
+        # What the first has noted is settled at once where nothing older is under way.
+        settled, _ = _advance()
+    return settled
+
+
+def _advance() -> tuple[int, int]:
+    """(settled id, newest id)."""
+    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+        # First of all: this transaction has no number yet, and gets it by writing, after this was read.
+        cursor.execute(NEWEST)
+        newest = int(cursor.fetchone()[0])
+        cursor.execute(IS_OVER, [PENDING])
+        row = cursor.fetchone()
+        settled = FeedCursor.objects.filter(sink=SETTLED).values_list("cursor", flat=True).first()
+        if row is None or settled is None:
+            rows = [FeedCursor(sink=PENDING, cursor=newest), FeedCursor(sink=SETTLED, cursor=0)]
+            FeedCursor.objects.bulk_create(rows, ignore_conflicts=True)
+            return settled or 0, newest
+        pending, written_by, is_over = row
+        if is_over and settled < newest and _note(newest, written_by):
+            FeedCursor.objects.filter(sink=SETTLED).update(cursor=Greatest(F("cursor"), Value(pending)))
+            return max(settled, pending), newest
+        return settled, newest
+
+
+def _note(newest: int, written_by: str) -> bool:
+    """The next pending id, unless another reader was quicker."""
+    unchanged = FeedCursor.objects.filter(sink=PENDING).extra(where=["xmin::text = %s"], params=[written_by])
+    return bool(unchanged.update(cursor=Greatest(F("cursor"), Value(newest))))
 
 
 def envelope(event: OutboxEvent, tenant: str) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from tenants.context import system_transaction
-from tenants.delivery.feed import envelope, settled_events
+from tenants.delivery.feed import envelope, settled_events, settled_id
 from tenants.delivery.threads import in_thread
 from tenants.delivery.webhooks import pause
+from tenants.metrics import DELIVERIES
 from tenants.models import FeedCursor, OutboxEvent, Tenant
 
 log = structlog.get_logger(__name__)
@@ -85,7 +86,8 @@ def messages_of(event: OutboxEvent, tenant: Tenant) -> list[Message]:
 
     The kind is the first word of the event's type (`session`); an event of no charge point has `-` in its place.
     """
-    prefix = tenant.mqtt_topic_prefix or "ocpp"
+    # Wildcards from before they were refused would hold up the feed of all.
+    prefix = tenant.mqtt_topic_prefix.translate({ord("+"): "%2B", ord("#"): "%23"}) or "ocpp"
     station = "".join(_ESCAPED.get(letter, letter) for letter in event.charge_point) or "-"
     payload = json.dumps(envelope(event, tenant.slug), separators=(",", ":")).encode()
     kind = event.event_type.partition(".")[0]
@@ -97,12 +99,12 @@ def messages_of(event: OutboxEvent, tenant: Tenant) -> list[Message]:
 
 def take_batch(lease: datetime) -> Batch | None:
     """The next of the feed; the lease is renewed. None: it ran out, and another process has taken it."""
-    now = timezone.now()
+    now, end = timezone.now(), settled_id()
     with system_transaction():
         row = FeedCursor.objects.select_for_update().get(sink=SINK)
         if row.leased_until != lease:
             return None
-        events = list(settled_events().filter(pk__gt=row.cursor).select_related("tenant").order_by("pk")[:BATCH])
+        events = list(settled_events(end).filter(pk__gt=row.cursor).select_related("tenant").order_by("pk")[:BATCH])
         row.leased_until = now + LEASE
         row.save(update_fields=["leased_until"])
         messages = [message for event in events for message in messages_of(event, event.tenant)]
@@ -146,6 +148,7 @@ async def publish_feed(stop: asyncio.Event) -> None:
         except WrongUrl:
             raise
         except Exception as error:
+            DELIVERIES.labels("mqtt", "no_answer").inc()
             log.warning("MQTT waits", error=f"{type(error).__name__}: {error}"[:200])
             wait = min(wait * 2, LONGEST_PAUSE_S)
         await pause(stop, wait)
@@ -163,6 +166,7 @@ async def _publish_while_leased(client: aiomqtt.Client, lease: datetime, stop: a
                 await asyncio.gather(
                     *(client.publish(one.topic, one.payload, qos=1, retain=one.retain) for one in batch.messages)
                 )
+            DELIVERIES.labels("mqtt", "delivered").inc(len(batch.messages))
             await in_thread(keep_cursor, batch.cursor)
         else:
             await pause(stop, IDLE_S)

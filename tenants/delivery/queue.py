@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tenants.context import system_transaction
 from tenants.delivery.backoff import is_of_the_address, pause_after, rest_after
-from tenants.delivery.feed import envelope, settled_events
+from tenants.delivery.feed import envelope, settled_events, settled_id
 from tenants.models import OutboxEvent, Tenant, Webhook, WebhookDelivery
 
 LEASE = timedelta(seconds=60)
@@ -85,12 +85,12 @@ def take_jobs(webhook_id: int) -> list[Job] | None:
 
     None: it is not ours any more (disabled, deleted). Charge points whose next event rests are left out.
     """
-    now = timezone.now()
+    now, end = timezone.now(), settled_id()
     with system_transaction():
         row = Webhook.objects.select_for_update(of=("self",)).select_related("tenant").filter(pk=webhook_id).first()
         if row is None or not row.enabled or (row.rests_until is not None and row.rests_until > now):
             return None
-        _fan_out(row)
+        _fan_out(row, end)
         row.leased_until = now + LEASE
         row.save(update_fields=["cursor", "leased_until"])
         waiting = WebhookDelivery.objects.filter(webhook=row, state=State.PENDING)
@@ -102,9 +102,9 @@ def take_jobs(webhook_id: int) -> list[Job] | None:
         ]
 
 
-def _fan_out(row: Webhook) -> None:
+def _fan_out(row: Webhook, end: int) -> None:
     """Queue what the feed has beyond the cursor. In the same transaction the cursor moves: nothing twice, nothing lost."""
-    events = settled_events().filter(tenant_id=row.tenant_id, pk__gt=row.cursor).order_by("pk")
+    events = settled_events(end).filter(tenant_id=row.tenant_id, pk__gt=row.cursor).order_by("pk")
     found = list(events.values_list("pk", "event_type", "charge_point")[:FAN_OUT])
     if not found:
         return

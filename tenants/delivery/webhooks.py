@@ -15,6 +15,7 @@ from tenants.delivery import queue
 from tenants.delivery.backoff import is_of_the_address
 from tenants.delivery.queue import Hook, Job, Result
 from tenants.delivery.threads import in_thread
+from tenants.metrics import DELIVERIES, POST_SECONDS, result_of
 from tenants.outbound import InvalidUrl, RequestFailed, post, signature_headers
 from tenants.sealing import SealBroken, unseal
 
@@ -52,15 +53,15 @@ async def _send_for(hook: Hook, stop: asyncio.Event) -> None:
             jobs = await in_thread(queue.take_jobs, hook.id)
             if not jobs:
                 break
-            results = await send_jobs(hook, jobs)
+            results = await send_jobs(hook, jobs, stop)
             await in_thread(queue.write_results, hook.id, results)
         await in_thread(queue.release, hook.id)
     except Exception as error:
         log.warning("webhook waits", webhook_id=hook.id, error=f"{type(error).__name__}: {error}"[:200])
 
 
-async def send_jobs(hook: Hook, jobs: list[Job]) -> list[Result]:
-    """Post them; a charge point's events stop at the first that fails."""
+async def send_jobs(hook: Hook, jobs: list[Job], stop: asyncio.Event | None = None) -> list[Result]:
+    """Post them; a charge point's events stop at the first that fails. After `stop` none is begun: they wait for the next."""
     try:
         secrets = [unseal(sealed, PURPOSE) for sealed in hook.secrets]
     except SealBroken:
@@ -68,6 +69,7 @@ async def send_jobs(hook: Hook, jobs: list[Job]) -> list[Result]:
     lines: defaultdict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         lines[job.charge_point].append(job)
+    stop = stop or asyncio.Event()
     gate, results, deadline = asyncio.Semaphore(SIDE_BY_SIDE), list[Result](), time.monotonic() + BATCH_S
     silent = asyncio.Event()
 
@@ -75,7 +77,7 @@ async def send_jobs(hook: Hook, jobs: list[Job]) -> list[Result]:
         for job in line:
             async with gate:
                 # An address that has just not answered is not asked for all the others too.
-                if silent.is_set() or time.monotonic() > deadline:
+                if silent.is_set() or stop.is_set() or time.monotonic() > deadline:
                     return
                 result = await _post(hook.url, secrets, job)
             results.append(result)
@@ -100,6 +102,8 @@ async def _post(url: str, secrets: list[str], job: Job) -> Result:
     except (RequestFailed, InvalidUrl) as error:
         detail = str(error)
     took = round((time.monotonic() - started) * 1000)
+    DELIVERIES.labels("webhook", result_of(status)).inc()
+    POST_SECONDS.observe(took / 1000)
     return Result(job, not detail, status, detail, took)
 
 

@@ -40,7 +40,7 @@ async def fulfilled(tenant: Tenant, command: Command) -> Command:
         )
         return row
 
-    found: Command = await eventually(there, 20)
+    found: Command = await eventually(there)
     return found
 
 

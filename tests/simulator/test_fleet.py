@@ -72,18 +72,18 @@ async def test_what_was_acknowledged_is_in_the_database(open_tenant: Tenant, gat
             station.connectors[0].register_wh > 0 and station.connectors[0].session for station in fleet.stations
         )
     )
-    await eventually(lambda: stored(open_tenant, lambda: Sample.objects.filter(context=0).count() >= 6), 20)
+    await eventually(lambda: stored(open_tenant, lambda: Sample.objects.filter(context=0).count() >= 6))
     for station in fleet.stations:
         for connector in station.connectors:
             station.stop(connector, "Local")
-    await eventually(lambda: not any(station.queue for station in fleet.stations), 20)
+    await eventually(lambda: not any(station.queue for station in fleet.stations))
     await end(tasks)
     fleet.journal.close()
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     stops = {
         str(line["request"]["transaction_id"]): line["request"]["meter_stop"]
         for line in lines
-        if line["action"] == "StopTransaction"
+        if line.get("action") == "StopTransaction"
     }
     rows = await stored(
         open_tenant,
@@ -164,7 +164,7 @@ async def test_remote_start_and_stop_and_reset_are_obeyed(open_tenant: Tenant, g
     ):
         assert (await command(action, payload)).state == state, action
     await eventually(lambda: station.link is None)
-    await eventually(lambda: stored(open_tenant, lambda: StationConnection.objects.live().exists()), 20)
+    await eventually(lambda: stored(open_tenant, lambda: StationConnection.objects.live().exists()))
     await end(tasks)
 
 

@@ -75,15 +75,15 @@ async def test_it_takes_a_new_password_and_comes_back_with_it(open_tenant: Tenan
     await eventually(lambda: station.accepted)
     done = await answered(open_tenant, lambda row: rotate_password(charge_point=row, **WHO))
     assert done.reply == {"status": "Accepted"}
-    await eventually(lambda: stored(open_tenant, lambda: ChargePoint.objects.get().password_hash), 20)
+    await eventually(lambda: stored(open_tenant, lambda: ChargePoint.objects.get().password_hash))
     assert station.security.password is not None
     before = await eventually(lambda: stored(open_tenant, StationConnection.objects.live().first))
     raised = await answered(open_tenant, lambda row: raise_profile(charge_point=row, profile=1, confirmed=False, **WHO))
     assert raised.reply == {"status": "Accepted"}
-    await eventually(lambda: stored(open_tenant, lambda: ChargePoint.objects.get().security_profile == 1), 20)
+    await eventually(lambda: stored(open_tenant, lambda: ChargePoint.objects.get().security_profile == 1))
     standing = StationConnection.objects.live().exclude(connection_id=before.connection_id)
     # The profile is proven while it signs in, a moment before its new socket stands.
-    await eventually(lambda: stored(open_tenant, standing.exists), 20)
+    await eventually(lambda: stored(open_tenant, standing.exists))
     refused = await answered(open_tenant, lambda row: raise_profile(charge_point=row, profile=2, confirmed=True, **WHO))
     assert refused.reply == {"status": "Rejected"}
     await end(tasks)

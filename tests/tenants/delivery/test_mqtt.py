@@ -147,7 +147,7 @@ async def _published(tenant: Tenant) -> bool:
     def look() -> bool:
         with system_transaction():
             last = OutboxEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
-            return FeedCursor.objects.get().cursor == last
+            return FeedCursor.objects.get(sink="mqtt").cursor == last
 
     return bool(await asyncio.to_thread(look))
 

@@ -1,0 +1,1 @@
+"""Several processes, several data servers: what is shared, what moves, what is drained."""
