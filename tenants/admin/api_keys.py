@@ -2,23 +2,44 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from tenants.admin.base import TenantModelAdmin
+from tenants.admin.forms import TenantModelForm
+from tenants.api.scopes import known_scopes
 from tenants.models import ApiKey, Role
 from tenants.services.api_keys import issue_api_key
+
+
+class ApiKeyForm(TenantModelForm):
+    """Scopes are chosen among those that the API knows."""
+
+    scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
+        required=False,
+        help_text=_("None chosen: everything that the role may."),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "scopes" in self.fields:
+            self.fields["scopes"].choices = [(scope, scope) for scope in sorted(known_scopes())]  # type: ignore[attr-defined]
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(TenantModelAdmin):
     """Keys of programs. They are revoked, not edited."""
 
+    form = ApiKeyForm
     view_role = Role.ADMIN
-    list_display = ["name", "prefix", "role", "shown_state", "expires_at", "last_used_at", "created_at"]
+    list_display = ["name", "prefix", "role", "shown_scopes", "shown_state", "expires_at", "last_used_at", "created_at"]
     fields = ["name", "role", "scopes", "expires_at"]
     actions = ["revoke"]
 
@@ -36,6 +57,10 @@ class ApiKeyAdmin(TenantModelAdmin):
             row.revoked_at = timezone.now()
             row.save(update_fields=["revoked_at"])
             self._audit(request, "revoke", row, {})
+
+    @display(description=_("Scopes"))
+    def shown_scopes(self, row: ApiKey) -> str:
+        return ", ".join(row.scopes) or str(_("all of the role"))
 
     @display(description=_("State"), label={"valid": "success", "revoked": "danger", "expired": "warning"})
     def shown_state(self, row: ApiKey) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Webhooks, what was sent to them, and the feed of events."""
+"""Webhooks, and what was sent to them."""
 
 from typing import Any
 
@@ -7,14 +7,17 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from tenants.admin.base import ReadOnlyAdmin, TenantModelAdmin
+from tenants.admin.base import TenantModelAdmin
 from tenants.admin.forms import TenantModelForm
+from tenants.admin.shown import short, shown_host, shown_time
 from tenants.events import event_types
-from tenants.models import OutboxEvent, Role, Webhook, WebhookDelivery
+from tenants.models import Role, Webhook, WebhookDelivery
 from tenants.outbound import InvalidUrl, check_url
 from tenants.services.webhooks import (
     MOST_PER_TENANT,
@@ -41,7 +44,7 @@ class WebhookForm(TenantModelForm):
         label=_("Events"),
         required=False,
         help_text=_("None chosen: events of every type."),
-        widget=forms.SelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
     class Meta:
@@ -73,7 +76,7 @@ class WebhookAdmin(TenantModelAdmin):
     form = WebhookForm
     view_role = Role.ADMIN
     fields = list(FIELDS)
-    list_display = ["url", "description", "shown_state", "waiting", "dead", "last_delivered_at"]
+    list_display = ["shown_url", "description", "shown_state", "reason", "waiting", "dead", "last_delivered"]
     actions = ["rotate", "redeliver"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
@@ -125,8 +128,20 @@ class WebhookAdmin(TenantModelAdmin):
     @display(description=_("State"), label={"on": "success", "failing": "warning", "off": "danger"})
     def shown_state(self, row: Webhook) -> tuple[str, str]:
         if not row.enabled:
-            return "off", row.disabled_reason or str(_("Off"))
+            return "off", str(_("Off"))
         return ("failing", str(_("Does not answer"))) if row.failing_since else ("on", str(_("On")))
+
+    @display(description=_("Address"), ordering="url")
+    def shown_url(self, row: Webhook) -> str:
+        return short(row.url)
+
+    @display(description=_("Why"))
+    def reason(self, row: Webhook) -> str:
+        return row.disabled_reason or "–"
+
+    @display(description=_("Last delivered"), ordering="last_delivered_at")
+    def last_delivered(self, row: Webhook) -> str:
+        return shown_time(row.last_delivered_at)
 
     @display(description=_("Waiting"))
     def waiting(self, row: Webhook) -> int:
@@ -144,8 +159,8 @@ class WebhookDeliveryAdmin(TenantModelAdmin):
     view_role = Role.ADMIN
     read_only = True
     list_display = [
-        *("created_at", "event_type", "charge_point", "webhook", "shown_state", "attempts", "status_code", "detail"),
-        *("last_at", "next_at"),
+        *("when", "event_type", "charge_point", "shown_state", "attempts", "status_code", "why", "shown_webhook"),
+        *("last_tried", "next_try"),
     ]
     list_filter = ["state", "webhook"]
     list_select_related = ["webhook", "event"]
@@ -168,16 +183,26 @@ class WebhookDeliveryAdmin(TenantModelAdmin):
     def shown_state(self, row: WebhookDelivery) -> tuple[str, str]:
         return row.state, row.get_state_display()
 
+    @display(description=_("Created"), ordering="created_at")
+    def when(self, row: WebhookDelivery) -> str:
+        return shown_time(row.created_at)
+
+    @display(description=_("Detail"))
+    def why(self, row: WebhookDelivery) -> str:
+        return format_html('<div style="min-width:160px">{}</div>', row.detail or "–")
+
+    @display(description=_("Webhook"))
+    def shown_webhook(self, row: WebhookDelivery) -> str:
+        return shown_host(row.webhook.url)
+
+    @display(description=_("Last tried"))
+    def last_tried(self, row: WebhookDelivery) -> str:
+        return shown_time(row.last_at)
+
+    @display(description=_("Not before"))
+    def next_try(self, row: WebhookDelivery) -> str:
+        return shown_time(row.next_at)
+
     @display(description=_("Event"))
     def event_type(self, row: WebhookDelivery) -> str:
         return row.event.event_type
-
-
-@admin.register(OutboxEvent)
-class OutboxEventAdmin(ReadOnlyAdmin):
-    """The events of the last seven days."""
-
-    list_display = ["at", "event_type", "charge_point", "data"]
-    list_filter = ["event_type"]
-    search_fields = ["charge_point", "event_id"]
-    ordering = ["-id"]

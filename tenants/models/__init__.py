@@ -6,8 +6,10 @@ from tenants.models.base import TenantOwned
 from tenants.models.idempotency import IdempotentAnswer
 from tenants.models.outbox import OutboxEvent
 from tenants.models.people import Membership, Role, User
+from tenants.models.platform_entry import PlatformEntry
 from tenants.models.system_alert import SystemAlert
 from tenants.models.tenant import Tenant
+from tenants.models.usage import UsageDay
 from tenants.models.webhook import FeedCursor, Webhook, WebhookDelivery
 
 __all__ = [
@@ -17,10 +19,12 @@ __all__ = [
     "IdempotentAnswer",
     "Membership",
     "OutboxEvent",
+    "PlatformEntry",
     "Role",
     "SystemAlert",
     "Tenant",
     "TenantOwned",
+    "UsageDay",
     "User",
     "Webhook",
     "WebhookDelivery",

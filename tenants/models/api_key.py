@@ -22,6 +22,7 @@ class ApiKey(TenantOwned):
 
     class Meta:
         ordering = ["name"]
+        verbose_name = "API key"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

@@ -19,7 +19,12 @@ class OutboxEvent(TenantOwned):
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["tenant", "id"], name="outbox_feed")]
+        verbose_name = "event"
+        indexes = [
+            models.Index(fields=["tenant", "id"], name="outbox_feed"),
+            # For people who look for one charge point's among millions.
+            models.Index(fields=["tenant", "charge_point", "id"], name="outbox_of_station"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.charge_point}"

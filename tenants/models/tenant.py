@@ -4,13 +4,19 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from tenants.currencies import validate_currency
+from tenants.validators import validate_time_zone, validate_topic_prefix
+
 
 class Tenant(models.Model):
     """A company that runs charge points on this system."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
+        # No sockets, no API, no deliveries; its people may only read.
         SUSPENDED = "suspended", _("Suspended")
+        # Part of its data is gone: there is no way back (manage.py delete_tenant).
+        ERASING = "erasing", _("Being deleted")
 
     class UnknownChargePoints(models.TextChoices):
         REJECT = "reject", _("Reject")
@@ -29,8 +35,18 @@ class Tenant(models.Model):
     )
     name = models.CharField(max_length=120)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
-    timezone = models.CharField(max_length=64, default="UTC")
-    currency = models.CharField(max_length=3, default="EUR")
+    timezone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text=_("Of its days in charts, bills and mails; a site may have its own."),
+    )
+    currency = models.CharField(
+        max_length=3,
+        default="EUR",
+        validators=[validate_currency],
+        help_text=_("ISO 4217. Of sessions without a tariff, of limits of cost, and of new tariffs and prices."),
+    )
     heartbeat_interval = models.PositiveIntegerField(
         default=300, validators=[MinValueValidator(1)], help_text=_("Seconds between heartbeats.")
     )
@@ -44,13 +60,25 @@ class Tenant(models.Model):
     max_charge_points = models.PositiveIntegerField(null=True, blank=True, help_text=_("Empty: no limit."))
     api_rate_limit = models.PositiveIntegerField(default=600, help_text=_("API requests per minute."))
     queue_enabled = models.BooleanField(default=True, help_text=_("Queue events for webhooks and MQTT."))
-    mqtt_topic_prefix = models.CharField(max_length=64, default="ocpp", blank=True)
+    mqtt_topic_prefix = models.CharField(
+        max_length=64,
+        default="ocpp",
+        blank=True,
+        validators=[validate_topic_prefix],
+        help_text=_("What its MQTT topics begin with; empty: ocpp."),
+    )
     message_log_enabled = models.BooleanField(default=True, help_text=_("Keep the raw OCPP messages."))
     message_log_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("Days to keep raw OCPP messages; empty: as the system is set.")
     )
     desired_configuration = models.JSONField(
         default=dict, blank=True, help_text=_("Configuration keys that its stations are set to, with their values.")
+    )
+    test_data = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Made up by manage.py create_test_data: may be deleted without an export."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -82,7 +82,7 @@ class WebhookDelivery(TenantOwned):
 
 
 class FeedCursor(models.Model):
-    """How far a sink of the whole system (MQTT) has come in the feed of all tenants."""
+    """How far a sink of the whole system (MQTT) has come in the feed of all tenants; and the feed itself (delivery.feed)."""
 
     sink = models.CharField(max_length=20, primary_key=True)
     cursor = models.BigIntegerField(default=0)

@@ -1,18 +1,30 @@
-"""Creating tenants and people."""
+"""Tenants and their people: made, suspended, let in again."""
 
 from collections.abc import Callable
 from typing import Any
 
-from tenants.context import system_transaction
+from tenants.context import on_commit, system_transaction
 from tenants.models import Membership, Tenant, User
+from tenants.services.platform_trail import record_for_platform
 
 _when_created: list[Callable[[Tenant], None]] = []
+_when_status_changed: list[Callable[[], None]] = []
+
+
+class NoWayBack(Exception):
+    """Part of the tenant's data is gone already."""
 
 
 def on_tenant_created(act: Callable[[Tenant], None]) -> None:
     """Higher apps register what a new tenant starts with: `act(tenant)`, in the transaction that makes it."""
     if act not in _when_created:
         _when_created.append(act)
+
+
+def on_status_changed(act: Callable[[], None]) -> None:
+    """Higher apps register what must look at tenants' states again: `act()`, after the commit."""
+    if act not in _when_status_changed:
+        _when_status_changed.append(act)
 
 
 def furnish(tenant: Tenant) -> None:
@@ -29,6 +41,34 @@ def create_tenant(*, slug: str, name: str, **policies: Any) -> Tenant:
         tenant.save()
         furnish(tenant)
     return tenant
+
+
+def set_status(*, tenant: Tenant, status: str, actor: str, origin: str) -> bool:
+    """Suspend it, or let it in again; False where it was so already. Raises NoWayBack for one that is being deleted.
+
+    Its stations' sockets are closed within seconds, its people may only read, its API keys and tokens are refused.
+    """
+    with system_transaction():
+        row = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        before = row.status
+        if before == status:
+            return False
+        if before == Tenant.Status.ERASING:
+            raise NoWayBack(row.slug)
+        row.status = status
+        row.save(update_fields=["status"])
+        record_for_platform(
+            actor=actor, origin=origin, action="status", tenant=row, changes={"status": [before, str(status)]}
+        )
+        tell_status_changed()
+    tenant.status = status
+    return True
+
+
+def tell_status_changed() -> None:
+    """Once the open transaction has committed. Best effort: those told look by themselves now and then."""
+    for act in _when_status_changed:
+        on_commit(act)
 
 
 def add_member(*, tenant: Tenant, user: User, role: str) -> Membership:

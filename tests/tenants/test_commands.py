@@ -12,7 +12,7 @@ from django.db import connections
 from chargepoints.tasks import keep_message_log
 from metering.tasks import keep_sample_partitions
 from tenants.context import SYSTEM_ALIAS, system_transaction
-from tenants.models import Membership, SystemAlert, Tenant, User
+from tenants.models import Membership, PlatformEntry, SystemAlert, Tenant, User
 from tenants.partitions import partition_days
 from tenants.tasks import purge_events, purge_idempotent_answers, purge_sessions
 
@@ -35,6 +35,19 @@ def test_create_tenant_refuses_a_taken_or_misspelled_slug() -> None:
             call_command("create_tenant", slug, "--admin", "alice", stdout=StringIO())
     with system_transaction():
         assert Tenant.objects.count() == 1
+
+
+def test_create_tenant_takes_policies_and_names_a_wrong_one() -> None:
+    given = ["--timezone", "Europe/Paris", "--max-charge-points", "40", "--unknown-charge-points", "pending"]
+    call_command("create_tenant", "acme", "--admin", "alice", *given, stdout=StringIO())
+    with pytest.raises(CommandError, match="currency: "):
+        call_command("create_tenant", "other", "--admin", "alice", "--currency", "EURO", stdout=StringIO())
+    with system_transaction():
+        tenant = Tenant.objects.get()
+        assert (tenant.timezone, tenant.max_charge_points, tenant.unknown_charge_points) == (
+            *("Europe/Paris", 40, "pending"),
+        )
+        assert PlatformEntry.objects.get().changes["administrator"] == "alice"
 
 
 def test_the_demo_is_made_once_and_keeps_its_password(tmp_path: Path) -> None:

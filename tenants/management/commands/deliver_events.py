@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from tenants.delivery import delivery_began
 from tenants.delivery.mqtt import publish_feed
 from tenants.delivery.webhooks import deliver
 
@@ -16,6 +17,7 @@ class Command(BaseCommand):
     help = "Send events to webhooks and MQTT until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        delivery_began.send(sender=type(self))
         asyncio.run(_run())
 
 
