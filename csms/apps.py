@@ -14,4 +14,21 @@ class CsmsConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from django.conf import settings
+        from prometheus_client import REGISTRY
+
         from csms.api import security  # noqa: F401  (registers the schema extensions)
+        from csms.dashboard.usage import usage_section
+        from csms.health import tasks  # noqa: F401  (connects itself to Celery's signals)
+        from csms.health.pools import PoolCollector
+        from csms.health.server import serve_metrics
+        from tenants.admin.tenant import register_tenant_section
+        from tenants.delivery import delivery_began
+
+        register_tenant_section(usage_section)
+        REGISTRY.register(PoolCollector())
+        delivery_began.connect(lambda **_: serve_metrics("events"), weak=False, dispatch_uid="metrics")
+        if settings.TRACING:
+            from csms.tracing.start import start_tracing
+
+            start_tracing()

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("metrics", health.metrics),
+    path("metrics/system", health.system_metrics),
     path("tenant-ca/<slug:slug>.pem", authority_files.certificates, name="tenant_ca"),
     path("tenant-ca/<slug:slug>.crl", authority_files.revoked, name="tenant_crl"),
     path("api/v1/", include("csms.api.urls")),

@@ -1,7 +1,4 @@
-"""`/health/live`, `/health/ready`, `/metrics`."""
-
-import hmac
-import ipaddress
+"""`/health/live`, `/health/ready`, `/metrics` of this process, `/metrics/system` of what all processes share."""
 
 import prometheus_client
 import redis
@@ -10,7 +7,10 @@ from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
+from csms.health.access import may_scrape
+from csms.health.system import SYSTEM_REGISTRY
 from tenants.context import APP_ALIAS
+from tenants.redis_servers import connect
 
 
 @require_GET
@@ -32,21 +32,25 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text. For scrapers with the token, or direct callers on this machine."""
-    if not _may_scrape(request):
+    """Prometheus text: what this process has counted."""
+    return _exposition(request, prometheus_client.REGISTRY)
+
+
+@require_GET
+def system_metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text: queues and lags of the whole system. Any one process may be asked; one answer is enough."""
+    return _exposition(request, SYSTEM_REGISTRY)
+
+
+def _exposition(request: HttpRequest, registry: prometheus_client.CollectorRegistry) -> HttpResponse:
+    allowed = may_scrape(
+        authorization=request.headers.get("Authorization", ""),
+        remote_address=request.META.get("REMOTE_ADDR", ""),
+        forwarded="X-Forwarded-For" in request.headers,
+    )
+    if not allowed:
         return HttpResponse("Not found", status=404)
-    return HttpResponse(prometheus_client.generate_latest(), content_type=prometheus_client.CONTENT_TYPE_LATEST)
-
-
-def _may_scrape(request: HttpRequest) -> bool:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if settings.METRICS_TOKEN:
-        return scheme == "Bearer" and hmac.compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
-    forwarded = "X-Forwarded-For" in request.headers
-    try:
-        return not forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:
-        return False
+    return HttpResponse(prometheus_client.generate_latest(registry), content_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
 def _database_answers() -> bool:
@@ -59,7 +63,7 @@ def _database_answers() -> bool:
 
 
 def _redis_answers() -> bool:
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    client = connect(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
     try:
         return bool(client.ping())
     except redis.RedisError:
