@@ -53,18 +53,23 @@ class BackOfficeSite(UnfoldAdminSite):
         # Here, not above: these pages register themselves on this very site.
         from chargepoints.admin.configuration import tenant_configuration, tenant_configuration_key
         from chargepoints.admin.messages import message_log
+        from csms.dashboard.board_page import board_page
+        from csms.dashboard.usage import usage_page
         from csms.dashboard.views import tiles
 
         own = [
             # Before Django's: leaving asks for no tenant, and works in a suspended one.
             path("logout/", self.logout, name="logout"),
             path("tiles/", self.admin_view(tiles), name="overview_tiles"),
+            path("board/", self.admin_view(board_page), name="board"),
             path("messages/", self.admin_view(message_log), name="message_log"),
             path("configuration/", self.admin_view(tenant_configuration), name="tenant_configuration"),
             path("configuration/key/", self.admin_view(tenant_configuration_key), name="tenant_configuration_key"),
+            path("usage/", self.admin_view(usage_page), name="usage"),
             path("tenant/", self.admin_view(choose_tenant), name="choose_tenant"),
         ]
-        return [*own, *super().get_urls()]
+        # No row of ours has a page outside; Django's view would look it up in whatever table the address names.
+        return [*own, *(one for one in super().get_urls() if getattr(one, "name", "") != "view_on_site")]
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         """As unfold's, with badges worked out once, and none that has nothing to say."""
