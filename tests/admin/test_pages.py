@@ -18,7 +18,7 @@ from tests.conftest import make_user
 
 def pages() -> list[str]:
     """List and add pages of all registered models, and the pages of our own."""
-    names = ["admin:index", "admin:overview_tiles", "admin:message_log", "admin:choose_tenant"]
+    names = ["admin:index", "admin:overview_tiles", "admin:message_log", "admin:choose_tenant", "admin:usage"]
     for model in admin.site._registry:
         stem = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         names += [f"{stem}_changelist", f"{stem}_add"]
@@ -164,7 +164,7 @@ def test_a_hanging_session_is_closed_by_hand(stocked: Transaction, alice: User) 
 
 def test_an_api_key_is_shown_once_and_can_be_revoked(tenant: Tenant, alice: User) -> None:
     client = office(alice)
-    data = {"name": "billing", "role": Role.VIEWER, "scopes": "", "expires_at_0": "", "expires_at_1": ""}
+    data = {"name": "billing", "role": Role.VIEWER, "expires_at_0": "", "expires_at_1": ""}
     answer = client.post(reverse("admin:tenants_apikey_add"), data, follow=True)
     assert "csms_" in answer.content.decode()
     with tenant_transaction(tenant.pk):

@@ -12,7 +12,9 @@ from tenants.models import ApiKey, AuditEntry, Membership, Role, Tenant, User
 from tests.admin.conftest import office
 from tests.conftest import make_user
 
-PLATFORM_PAGES = {"tenants_tenant", "tenants_user", "chargepoints_gateway", "tenants_systemalert"}
+PLATFORM_PAGES = {
+    *("tenants_tenant", "tenants_user", "tenants_platformentry", "tenants_systemalert", "chargepoints_gateway"),
+}
 # What an operator may add and change; the rest is for administrators, or can't be changed at all.
 OPERATORS_ADD = {
     "chargepoints_firmwarefile",
