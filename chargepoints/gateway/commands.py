@@ -4,14 +4,15 @@ A round of load management has five hundred stations send, and answer, at once: 
 seconds of the gateway's processor. Nothing is promised sooner than before: a claim is committed before its frame leaves.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Generic
 from uuid import UUID
 
 import structlog
 
-from chargepoints.gateway.gathering import Gathering
 from chargepoints.gateway.threads import DatabaseThreads
+from chargepoints.gateway.waiting_line import Item, Result, WaitingLine
 from chargepoints.models import Command, CommandState
 from chargepoints.services.claims import claim_many
 from chargepoints.services.command_answers import Answer, finish_many
@@ -25,14 +26,29 @@ MOST_LOOKS, MOST_CLAIMS = 1000, 1000
 MOST_ANSWERS = 100
 
 
+class LinePerTenant(Generic[Item, Result]):
+    """`work(tenant_id, items)` gives a result for each: a transaction is one tenant's. Lives on one event loop."""
+
+    def __init__(self, work: Callable[[int, list[Item]], Awaitable[Sequence[Result]]], most: int) -> None:
+        self._work, self._most = work, most
+        self._lines: dict[int, WaitingLine[Item, Result]] = {}
+
+    async def ask(self, tenant_id: int, item: Item) -> Result:
+        """Wait for the result; who stops waiting before the turn comes has asked for nothing."""
+        line = self._lines.get(tenant_id)
+        if line is None:
+            line = self._lines[tenant_id] = WaitingLine(partial(self._work, tenant_id), most=self._most)
+        return await line.put(item)
+
+
 class GroupedCommands:
     """One per gateway process; lives on its event loop. The database's errors pass."""
 
     def __init__(self, gateway_id: UUID, threads: DatabaseThreads) -> None:
         self._gateway_id, self._threads = gateway_id, threads
-        self._looks: Gathering[int, list[Command]] = Gathering(self._look, MOST_LOOKS)
-        self._claims: Gathering[tuple[UUID, UUID], bool] = Gathering(self._claim, MOST_CLAIMS)
-        self._answers: Gathering[Answer, bool] = Gathering(self._finish, MOST_ANSWERS)
+        self._looks: LinePerTenant[int, list[Command]] = LinePerTenant(self._look, MOST_LOOKS)
+        self._claims: LinePerTenant[tuple[UUID, UUID], bool] = LinePerTenant(self._claim, MOST_CLAIMS)
+        self._answers: LinePerTenant[Answer, bool] = LinePerTenant(self._finish, MOST_ANSWERS)
 
     async def queued(self, tenant_id: int, charge_point_id: int) -> list[Command]:
         """What waits for a station, in the order in which it is to be sent. Read after this call."""

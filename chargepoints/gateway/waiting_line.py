@@ -1,8 +1,7 @@
 """A line before a door: those who come while a group is under way are the next group, in the order of their coming.
 
-Nobody waits for others to come, and under load a hop to a thread and a transaction serve many at once. Unlike what is
-gathered of messages (`gathering`), who waits here may step out of the line, and whoever comes can be told how long it
-will take. Knows nothing of what is done. Lives on the event loop.
+Nobody waits for others to come, and under load a hop to a thread and a transaction serve many at once. Who waits may step
+out of the line, and whoever comes can be told how long it will take. Knows nothing of what is done. Lives on the event loop.
 """
 
 import asyncio

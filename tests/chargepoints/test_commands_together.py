@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from chargepoints.gateway import commands as grouped
-from chargepoints.gateway.gathering import Gathering
+from chargepoints.gateway.commands import LinePerTenant
 from chargepoints.models import ChargePoint, Command, CommandState
 from chargepoints.services.claims import claim_many
 from chargepoints.services.command_answers import Answer, finish_many
@@ -114,11 +114,11 @@ async def test_alone_nobody_waits_and_what_comes_meanwhile_goes_together() -> No
         await busy.wait()
         return [number * 2 for number in numbers]
 
-    gathering: Gathering[int, int] = Gathering(act, 3)
-    first = asyncio.create_task(gathering.ask(1, 1))
+    line: LinePerTenant[int, int] = LinePerTenant(act, 3)
+    first = asyncio.create_task(line.ask(1, 1))
     await eventually(lambda: asked == [[1]])
-    others = [asyncio.create_task(gathering.ask(1, number)) for number in range(2, 7)]
-    elsewhere = asyncio.create_task(gathering.ask(2, 10))
+    others = [asyncio.create_task(line.ask(1, number)) for number in range(2, 7)]
+    elsewhere = asyncio.create_task(line.ask(2, 10))
     await eventually(lambda: [10] in asked)
     busy.set()
     assert [await one for one in (first, *others, elsewhere)] == [2, 4, 6, 8, 10, 12, 20]
@@ -131,10 +131,11 @@ async def test_an_error_is_told_to_everybody_and_the_next_ones_are_answered() ->
             raise OperationalError("away")
         return [*numbers]
 
-    gathering: Gathering[int, int] = Gathering(act, 10)
-    answers = await asyncio.gather(*(gathering.ask(1, number) for number in (0, 1)), return_exceptions=True)
-    assert [type(one) for one in answers] == [OperationalError, OperationalError]
-    assert await gathering.ask(1, 2) == 2
+    line: LinePerTenant[int, int] = LinePerTenant(act, 10)
+    answers = await asyncio.gather(*(line.ask(1, number) for number in (7, 0, 1)), return_exceptions=True)
+    # The first finds nobody before it, and goes alone.
+    assert [type(one) for one in answers] == [int, OperationalError, OperationalError]
+    assert await line.ask(1, 2) == 2
 
 
 async def test_a_claim_that_the_database_did_not_take_leaves_the_station_able_to_be_sent_to(
