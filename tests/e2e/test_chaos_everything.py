@@ -8,15 +8,14 @@ Run with `scripts/test chaos`; `-s` shows the figures. CSMS_CHAOS_STATIONS, CSMS
 CSMS_CHAOS_SEED make it smaller, or play it again.
 """
 
-import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.e2e.cluster import Cluster, Killer
-from tests.scaleout.worlds import World, cluster_in
+from tests.e2e.cluster import Killer
+from tests.scaleout.worlds import World, world_in
 
 pytestmark = pytest.mark.chaos
 
@@ -29,16 +28,9 @@ PATIENCE_S = 300
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster_in(tmp_path_factory, gateways=3, webs=2, workers=2, senders=2) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-async def world(cluster: Cluster) -> AsyncIterator[World]:
-    world = World(cluster, stations=STATIONS, seed=SEED)
-    yield world
-    await world.close()
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with world_in(tmp_path_factory, stations=STATIONS, seed=SEED, gateways=3, webs=2, workers=2, senders=2) as world:
+        yield world
 
 
 async def test_random_processes_die_and_all_is_as_the_stations_know_it(world: World) -> None:
@@ -46,13 +38,7 @@ async def test_random_processes_die_and_all_is_as_the_stations_know_it(world: Wo
     await world.open()
     await killer.run(SECONDS)
     print(f"\nseed {SEED}; {len(killer.log)} killed: {killer.told()}")  # noqa: T201
-    await world.calm(PATIENCE_S)
-    await world.settle(PATIENCE_S)
-    broken = await world.close()
-    await asyncio.to_thread(world.show)
-    faults = await asyncio.to_thread(world.faults)
-    assert not faults, "\n".join([f"{len(faults)} faults", *faults[:40]])
-    assert not broken, broken[:3]
+    await world.end(PATIENCE_S)
     # There was something to lose.
     assert len(world.journal.sessions) > STATIONS / 2
     assert world.journal.energy_wh > 0

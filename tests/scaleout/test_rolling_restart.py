@@ -4,13 +4,12 @@ Run with `scripts/test chaos`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import Cluster
-from tests.scaleout.worlds import TENANT, World, cluster_in
+from tests.scaleout.worlds import TENANT, World, world_in
 from tests.stations import connect_to
 
 pytestmark = pytest.mark.chaos
@@ -23,16 +22,9 @@ DRAINED_S = 60
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster_in(tmp_path_factory, gateways=2, webs=2, workers=2, senders=2) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-async def world(cluster: Cluster) -> AsyncIterator[World]:
-    world = World(cluster, stations=STATIONS, trouble=False)
-    yield world
-    await world.close()
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with world_in(tmp_path_factory, stations=STATIONS, trouble=False, gateways=2, webs=2, workers=2, senders=2) as world:
+        yield world
 
 
 async def restart(world: World, name: str) -> None:
@@ -58,12 +50,6 @@ async def test_every_process_restarted_in_turn_under_load_loses_nothing(world: W
         assert await close_code_at(world, port, restart(world, f"gateway-{number}")) == SERVICE_RESTART
     for name in ("web-0", "web-1", "worker-0", "worker-1", "sender-0", "sender-1", "beat"):
         await restart(world, name)
-    await world.calm(PATIENCE_S)
-    await world.settle(PATIENCE_S)
-    broken = await world.close()
-    await asyncio.to_thread(world.show)
-    faults = [fault for fault in await asyncio.to_thread(world.faults) if "WATCH" not in fault]
-    assert not faults, "\n".join([f"{len(faults)} faults", *faults[:40]])
-    assert not broken, broken[:3]
+    await world.end(PATIENCE_S, leaving_out="WATCH")
     # A program that asks a process on its way out gets an answer, or none at all: never a refusal of its order.
     assert not {status for status in world.program.retried if status in {"500", "502"}}

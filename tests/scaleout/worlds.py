@@ -4,8 +4,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,19 @@ with tenant_transaction(tenant.pk):
     _, secret = create_webhook(url="URL", who=Who("test", "api"))
 print(json.dumps([key, secret]))
 """
+
+
+@asynccontextmanager
+async def world_in(
+    factory: pytest.TempPathFactory, *, stations: int, seed: int = 1, trouble: bool = True, **processes: int
+) -> AsyncIterator["World"]:
+    """A world of so many stations on a cluster of these processes; `open` it when the test has looked at it."""
+    with cluster_in(factory, **processes) as cluster:
+        world = World(cluster, stations=stations, seed=seed, trouble=trouble)
+        try:
+            yield world
+        finally:
+            await world.close()
 
 
 @contextmanager
@@ -154,6 +167,20 @@ class World:
             await self.program.close()
         self.receiver.close()
         return [one for one in ended if isinstance(one, Exception)]
+
+    async def end(self, patience_s: float, *, leaving_out: str = "") -> None:
+        """Everything comes to rest and is as all that take part know it; AssertionError names what differs.
+
+        `leaving_out`: a word of faults that the test itself has made.
+        """
+        await self.calm(patience_s)
+        await self.settle(patience_s)
+        broken = await self.close()
+        await asyncio.to_thread(self.show)
+        found = await asyncio.to_thread(self.faults)
+        faults = [fault for fault in found if not leaving_out or leaving_out not in fault]
+        assert not faults, "\n".join([f"{len(faults)} faults", *faults[:40]])
+        assert not broken, broken[:3]
 
     def faults(self) -> list[str]:
         """Whatever differs from what the stations, the program, the receiver and the reader know."""
