@@ -21,9 +21,9 @@ from django.db import DatabaseError, InterfaceError
 from prometheus_client import Counter, Histogram
 
 from chargepoints.context import LookUpFailed, StationContext
-from chargepoints.gateway.door import DoorIsFull, retry_after
+from chargepoints.gateway.door import TurnedAway, retry_after
 from chargepoints.gateway.handshake import choose_subprotocol, read_credentials, refuse_upgrade
-from chargepoints.gateway.message_log import LONGEST, mask
+from chargepoints.gateway.message_log import line_of
 from chargepoints.gateway.outbox import CommandOutbox
 from chargepoints.gateway.runtime import GatewayRuntime, get_gateway
 from chargepoints.metrics import BAD_FRAMES, HANDLER_SECONDS, MESSAGES
@@ -54,6 +54,7 @@ ENTRY_S = 20.0
 # A silent database is not waited for any longer when a message names a session that the socket has not met.
 LOOK_UP_S = 3.0
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, POLICY, TOO_BIG = 1000, 1001, 1002, 1003, 1008, 1009
+SERVICE_RESTART = 1012
 
 
 @functools.cache
@@ -76,6 +77,7 @@ class ChargePointConsumer(AsyncConsumer):
     def __init__(self) -> None:
         self._connected = False
         self._closing = False
+        self._draining = False
         self._calls: deque[tuple[Call, str, datetime]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
@@ -116,13 +118,15 @@ class ChargePointConsumer(AsyncConsumer):
         try:
             async with asyncio.timeout(ENTRY_S):
                 self.gateway = await get_gateway()
+                if self.gateway.draining:
+                    raise TurnedAway("restarting")
                 credentials = read_credentials(self.scope)
                 request = EntryRequest(address, credentials, version or "", uuid.uuid4(), self.gateway.id)
                 entered = await self._wait_to_enter(request)
         except SignInRefused as refused:
-            await self._refuse(refused.status, refused.reason)
-        except DoorIsFull as full:
-            await self._refuse(503, "too many at once", full.retry_after)
+            await self._refuse(refused.status, refused.reason, retry_after() if refused.status == 503 else None)
+        except TurnedAway as away:
+            await self._refuse(away.status, str(away), away.retry_after)
         except (DatabaseError, InterfaceError, TimeoutError, OSError) as error:
             log.warning("sign-in impossible", identity=address.identity, error=str(error)[:200])
             await self._refuse(503, "try again later", retry_after())
@@ -228,6 +232,9 @@ class ChargePointConsumer(AsyncConsumer):
             self._take_answer(frame, text, now)
 
     async def _take_call(self, call: Call, text: str, now: datetime) -> None:
+        if self._draining:
+            # Unanswered here, the station asks the gateway that it comes to next.
+            return
         self._calls.append((call, text, now))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -318,25 +325,9 @@ class ChargePointConsumer(AsyncConsumer):
     def _log(
         self, at: datetime, direction: str, kind: int, message_id: str, action: str, text: str, code: str, note: str
     ) -> None:
-        if not self._log_messages:
-            return
-        context = self.context
-        payload = mask(text)[:LONGEST].replace("\0", "")
-        self.gateway.message_log.add(
-            (
-                at,
-                context.tenant_id,
-                context.charge_point_id,
-                context.connection_id,
-                direction,
-                int(kind),
-                message_id[:64].replace("\0", ""),
-                action[:50].replace("\0", ""),
-                payload,
-                code[:50],
-                note[:500].replace("\0", ""),
-            )
-        )
+        if self._log_messages:
+            line = line_of(self.context, at, direction, kind, message_id, action, text, code, note)
+            self.gateway.message_log.add(line)
 
     # --- the end ---
 
@@ -353,9 +344,21 @@ class ChargePointConsumer(AsyncConsumer):
         log.info("superseded by a newer socket", identity=self.claim.identity)
         await self._close(POLICY, "connected again elsewhere")
 
-    async def close_suspended(self) -> None:
-        """The tenant was suspended or deleted."""
-        await self._close(POLICY, "tenant suspended")
+    async def close_suspended(self, *, comes_back: bool) -> None:
+        """The tenant was suspended or deleted; `comes_back`: its rows are on the way to another database."""
+        if comes_back:
+            await self._close(SERVICE_RESTART, "tenant being moved")
+        else:
+            await self._close(POLICY, "tenant suspended")
+
+    async def drain(self, patience_s: float) -> None:
+        """The process is to end: what the station has said is answered and what it was asked too, then it may come back."""
+        self._draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._settle()
+                await self.outbox.rest()
+        await self._close(SERVICE_RESTART, "restarting")
 
     async def _close(self, code: int, reason: str) -> None:
         if self._closing:
@@ -387,4 +390,4 @@ class ChargePointConsumer(AsyncConsumer):
         if self._drained is not None:
             self._drained.set()
         if self._worker is not None:
-            await asyncio.gather(self._worker, return_exceptions=True)
+            await asyncio.wait({self._worker})

@@ -15,6 +15,10 @@ SIGN_INS_REFUSED = Counter("csms_sign_ins_refused_total", "Upgrades refused.", [
 SIGN_INS_TURNED_AWAY = Counter(
     "csms_sign_ins_turned_away_total", "Upgrades refused at once (503), because their turn would come too late."
 )
+GUESSES_TURNED_AWAY = Counter(
+    "csms_sign_ins_guessing_total",
+    "Upgrades refused at once (429), because their passwords were wrong again and again.",
+)
 SIGN_INS_ABANDONED = Counter(
     "csms_sign_ins_abandoned_total", "Stations that hung up, or that we gave up on, before their sign-in was decided."
 )

@@ -39,9 +39,15 @@ def delete_files(tenant_id: int) -> None:
 
 
 def delete_keys(tenant_id: int, charge_point_ids: Iterable[int]) -> int:
-    """Look through all keys of Redis once; how many were the tenant's. Raises redis.RedisError."""
-    stations, deleted = set(charge_point_ids), 0
-    client = connect(settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=5)
+    """Look through all keys of each Redis once; how many were the tenant's. Raises redis.RedisError."""
+    stations = set(charge_point_ids)
+    # One address may serve several uses.
+    return sum(_delete_at(url, tenant_id, stations) for url in {settings.REDIS_URL, settings.REDIS_CACHE_URL})
+
+
+def _delete_at(url: str, tenant_id: int, stations: set[int]) -> int:
+    deleted = 0
+    client = connect(url, socket_timeout=10, socket_connect_timeout=5)
     try:
         for chunk in _chunks(_keys_of(client, tenant_id, stations)):
             deleted += int(client.unlink(*chunk))

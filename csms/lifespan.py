@@ -4,6 +4,8 @@ import asyncio
 
 from django.conf import settings
 
+from chargepoints.gateway.runtime import drain_gateway
+from csms.draining import drain_first
 from csms.health.loop import LoopWatch
 from metering.ingest.process import close_ingest
 
@@ -13,6 +15,7 @@ _loop_watch = LoopWatch()
 async def run_startup() -> None:
     """Nothing must be up before the first message: everything else starts on first use."""
     _loop_watch.start()
+    drain_first(drain_gateway)
 
 
 async def run_shutdown() -> None:

@@ -18,10 +18,10 @@ from csms.local.testing import STARTED
 from tenants.models import Role, Tenant, User
 from tenants.services.tenants import add_member, create_tenant
 from tests.examples import THOROUGH, USUAL
-from tests.stations import PATIENCE_S, connect, gateway
+from tests.stations import PATIENCE_S, connect, gateway, second_gateway
 from tests.threads import Loops, give_connections_back
 
-__all__ = ["connect", "gateway"]
+__all__ = ["connect", "gateway", "second_gateway"]
 
 asyncio.set_event_loop_policy(Loops())
 if hypothesis_settings.get_current_profile_name() != THOROUGH:

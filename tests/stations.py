@@ -1,11 +1,18 @@
-"""A gateway in this process on a real socket, and a station that speaks plain OCPP-J to it."""
+"""A gateway in this process on a real socket, another in a process of its own, and a station that speaks plain OCPP-J."""
 
 import asyncio
 import base64
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +22,7 @@ import websockets
 from chargepoints.gateway import runtime
 from csms.asgi import application
 
+ROOT = Path(__file__).resolve().parents[1]
 TIME = "2026-11-20T10:00:00Z"
 # How long a test waits for what must come; a machine that is busy with other things is no failure.
 PATIENCE_S = 60
@@ -155,3 +163,37 @@ async def gateway(db: None, redis_clean: Any) -> AsyncIterator[str]:
 def connect(gateway: str) -> Connect:
     """`async with connect("/ocpp/acme/CP1") as station:`"""
     return lambda path="/ocpp/acme/CP1", **options: connect_to(gateway, path, **options)
+
+
+@dataclass(frozen=True)
+class SecondGateway:
+    """Its address (ws://...), and its process."""
+
+    address: str
+    process: "subprocess.Popen[bytes]"
+
+
+@pytest.fixture
+async def second_gateway(gateway: str) -> AsyncIterator[SecondGateway]:
+    """Another gateway process on the same database and Redis."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(sys.executable).parent / "uvicorn"), "csms.asgi:application", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--ws", "websockets-sansio", "--log-level", "error"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    deadline = time.monotonic() + 2 * PATIENCE_S
+    while True:
+        try:
+            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+    yield SecondGateway(f"ws://127.0.0.1:{port}", process)
+    process.send_signal(signal.SIGTERM)
+    await asyncio.to_thread(process.wait, PATIENCE_S)

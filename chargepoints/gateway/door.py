@@ -15,9 +15,16 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from chargepoints.gateway.guesses import WrongPasswords
 from chargepoints.gateway.threads import DatabaseThreads
 from chargepoints.gateway.waiting_line import WaitingLine
-from chargepoints.metrics import SIGN_IN_SECONDS, SIGN_INS_ABANDONED, SIGN_INS_TURNED_AWAY, SIGN_INS_WAITING
+from chargepoints.metrics import (
+    GUESSES_TURNED_AWAY,
+    SIGN_IN_SECONDS,
+    SIGN_INS_ABANDONED,
+    SIGN_INS_TURNED_AWAY,
+    SIGN_INS_WAITING,
+)
 from chargepoints.services.connections import Claim, Departure, release_all
 from chargepoints.services.entering import Entered, EntryRequest, enter_alone, enter_together
 from chargepoints.services.sign_in import SignInRefused
@@ -30,15 +37,28 @@ TOGETHER = 100
 GROUPS_AT_ONCE = 2
 # Those that need a transaction of their own, beside the groups.
 ALONE_AT_ONCE = 2
+WRONG_PASSWORD = 401
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 5.0, 60.0
 
 
-class DoorIsFull(Exception):
-    """Its turn would come too late. `retry_after`: seconds, with chance in it, lest all come again together."""
+class TurnedAway(Exception):
+    """Not now, whoever it is. `retry_after`: seconds, with chance in it, lest all come again together."""
 
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(f"a turn would come in {wait_s:.0f} s")
+    status = 503
+
+    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
+        super().__init__(reason)
         self.retry_after = retry_after(wait_s)
+
+
+class DoorIsFull(TurnedAway):
+    """Its turn would come too late."""
+
+
+class GuessesTooOften(TurnedAway):
+    """Wrong passwords, one after the other."""
+
+    status = 429
 
 
 def retry_after(wait_s: float = 0.0) -> int:
@@ -51,6 +71,7 @@ class Door:
     """One per gateway. Its threads are its own: messages of those inside don't wait behind those who come."""
 
     def __init__(self) -> None:
+        self._wrong_passwords = WrongPasswords()
         self._threads = DatabaseThreads(GROUPS_AT_ONCE + ALONE_AT_ONCE, "door")
         self._together: WaitingLine[EntryRequest, Entered | None] = WaitingLine(
             self._enter_together, most=TOGETHER, at_once=GROUPS_AT_ONCE, on_unclaimed=self._unclaimed
@@ -61,13 +82,23 @@ class Door:
         self._leaving: WaitingLine[Departure, None] = WaitingLine(self._leave, most=TOGETHER)
 
     async def enter(self, request: EntryRequest) -> Entered:
-        """Who it is, and the place that it holds from now on. Raises DoorIsFull, SignInRefused, database errors.
+        """Who it is, and the place that it holds from now on. Raises TurnedAway, SignInRefused, database errors.
 
         Cancelled while it waits: nothing is done. Cancelled later: what was done is undone.
         """
-        entered = await self._turn(self._together, request)
-        if entered is None:
-            entered = await self._turn(self._alone, request)
+        who = (request.credentials.remote_address, request.address.identity.lower())
+        if wait_s := self._wrong_passwords.wait_s(who, time.monotonic()):
+            GUESSES_TURNED_AWAY.inc()
+            raise GuessesTooOften("too many wrong passwords", wait_s)
+        try:
+            entered = await self._turn(self._together, request)
+            if entered is None:
+                entered = await self._turn(self._alone, request)
+        except SignInRefused as refused:
+            if refused.status == WRONG_PASSWORD:
+                self._wrong_passwords.failed(who, time.monotonic())
+            raise
+        self._wrong_passwords.succeeded(who)
         assert entered is not None  # noqa: S101 (alone, it is let in or refused)
         return entered
 
@@ -94,7 +125,7 @@ class Door:
     async def _turn(self, line: WaitingLine[EntryRequest, Entered | None], request: EntryRequest) -> Entered | None:
         if line.wait_s > settings.GATEWAY_SIGN_IN_WAIT_SECONDS:
             SIGN_INS_TURNED_AWAY.inc()
-            raise DoorIsFull(line.wait_s)
+            raise DoorIsFull("too many at once", line.wait_s)
         started = time.monotonic()
         SIGN_INS_WAITING.inc()
         place = line.put(request)

@@ -15,10 +15,12 @@ import psycopg
 import structlog
 from django.db import connections
 
+from chargepoints.context import StationContext
 from chargepoints.metrics import MESSAGES_NOT_LOGGED
 from chargepoints.services.shown_payloads import shown_frame
 from tenants.arrays import array_literal
-from tenants.context import SYSTEM_ALIAS
+from tenants.databases.names import MAIN, SYSTEM, alias_of, own_databases
+from tenants.databases.placement import remembered_database_of
 
 log = structlog.get_logger(__name__)
 
@@ -48,10 +50,62 @@ def mask(text: str) -> str:
     return _VALUE_KEY.sub(r"\1***\2", _KEY_VALUE.sub(r"\1***\2", text))
 
 
-class MessageLogWriter:
-    """One per gateway process; lives on its event loop."""
+def line_of(
+    context: StationContext,
+    at: datetime,
+    direction: str,
+    kind: int,
+    message_id: str,
+    action: str,
+    text: str,
+    code: str,
+    note: str,
+) -> Line:
+    """A frame as it is kept: masked, cut to what the columns take, without the one character that PostgreSQL refuses."""
+    return (
+        at,
+        context.tenant_id,
+        context.charge_point_id,
+        context.connection_id,
+        direction,
+        int(kind),
+        message_id[:64].replace("\0", ""),
+        action[:50].replace("\0", ""),
+        mask(text)[:LONGEST].replace("\0", ""),
+        code[:50],
+        note[:500].replace("\0", ""),
+    )
+
+
+class MessageLog:
+    """One per gateway process: each line to the database where its tenant lives."""
 
     def __init__(self) -> None:
+        self._writers = {MAIN: MessageLogWriter()}
+
+    def start(self) -> None:
+        for writer in self._writers.values():
+            writer.start()
+
+    def add(self, line: Line) -> None:
+        """Take a line; never waits."""
+        database = remembered_database_of(line[1]) if own_databases() else MAIN
+        writer = self._writers.get(database)
+        if writer is None:
+            writer = self._writers[database] = MessageLogWriter(database)
+            writer.start()
+        writer.add(line)
+
+    async def close(self) -> None:
+        """Write what is left (bounded in time), then stop."""
+        await asyncio.gather(*(writer.close() for writer in self._writers.values()))
+
+
+class MessageLogWriter:
+    """One for each database; lives on the gateway's event loop."""
+
+    def __init__(self, database: str = MAIN) -> None:
+        self._database = database
         self._lines: deque[Line] = deque()
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -124,7 +178,7 @@ class MessageLogWriter:
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
-            parameters = connections[SYSTEM_ALIAS].get_connection_params()
+            parameters = connections[alias_of(SYSTEM, self._database)].get_connection_params()
             kept = ("dbname", "user", "password", "host", "port", "connect_timeout", "sslmode")
             self._connection = await psycopg.AsyncConnection.connect(
                 autocommit=True, prepare_threshold=None, **{key: parameters[key] for key in kept if key in parameters}

@@ -41,11 +41,13 @@ class CommandOutbox:
         self._looking = False
         self._look_again = False
         self._closed = False
+        # Made when nothing more is to be sent; set when nothing is under way any more.
+        self._still: asyncio.Event | None = None
         self.triggers = TriggerWatch()
 
     def look_for_commands(self) -> None:
         """Something may wait in the table; many hints at once cost one look."""
-        if self._closed:
+        if self._closed or self._still is not None:
             return
         if self._looking:
             self._look_again = True
@@ -55,7 +57,7 @@ class CommandOutbox:
 
     def take_commands(self, rows: Iterable[Command]) -> None:
         """What waits in the table, read for many stations at once: it spares a look of our own."""
-        if self._closed:
+        if self._closed or self._still is not None:
             return
         if self._looking:
             self._look_again = True
@@ -94,6 +96,16 @@ class CommandOutbox:
         self._closed = True
         self._stop_timer()
 
+    async def rest(self) -> None:
+        """Send nothing more; return when what was sent is answered and written."""
+        self._still = asyncio.Event()
+        self._look_if_still()
+        await self._still.wait()
+
+    def _look_if_still(self) -> None:
+        if self._still is not None and not self._tasks and self._pending.outstanding is None:
+            self._still.set()
+
     async def finished(self) -> None:
         """Wait for what is being written: an answer that came just before the end counts (a reset's, for one)."""
         while self._tasks:
@@ -109,6 +121,7 @@ class CommandOutbox:
         if not task.cancelled() and task.exception() is not None:
             # The row keeps its state; the sweep ends it, or the next beat finds it again.
             log.warning("command step failed", error=str(task.exception())[:200])
+        self._look_if_still()
 
     async def _look(self) -> None:
         try:
@@ -130,7 +143,7 @@ class CommandOutbox:
             self._pending.offer(OutgoingCall(str(row.pk), row.action, row.payload, float(row.timeout_s), row.priority))
 
     async def _send_next(self) -> None:
-        while not self._closed and (call := self._pending.take_next()) is not None:
+        while not self._closed and self._still is None and (call := self._pending.take_next()) is not None:
             try:
                 claimed = await self._commands.claim(
                     tenant_id=self._context.tenant_id,

@@ -21,7 +21,7 @@ from chargepoints.gateway.commands import GroupedCommands
 from chargepoints.gateway.door import Door
 from chargepoints.gateway.garbage import calm_collector
 from chargepoints.gateway.local import set_local_delivery
-from chargepoints.gateway.message_log import MessageLogWriter
+from chargepoints.gateway.message_log import MessageLog
 from chargepoints.gateway.shared_answers import SharedAnswers
 from chargepoints.gateway.threads import DatabaseThreads
 from chargepoints.gateway.waiting_line import WaitingLine
@@ -39,6 +39,7 @@ from chargepoints.services.leases import (
     touch_connections,
 )
 from chargepoints.services.suspension import inactive_tenants
+from tenants.databases.each import AWAY
 from tenants.services import usage
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,8 @@ log = structlog.get_logger(__name__)
 COMPARE_EVERY = 5
 # So many superseded sockets are told of in one message.
 TOLD_TOGETHER = 500
+# Messages that are being handled, and answers that stations owe, are waited for so long when the process is to end.
+DRAIN_S = 5.0
 
 
 class StationSocket(Protocol):
@@ -57,7 +60,9 @@ class StationSocket(Protocol):
 
     async def close_superseded(self) -> None: ...
 
-    async def close_suspended(self) -> None: ...
+    async def drain(self, patience_s: float) -> None: ...
+
+    async def close_suspended(self, *, comes_back: bool) -> None: ...
 
     def look_for_commands(self) -> None: ...
 
@@ -78,7 +83,7 @@ class GatewayRuntime:
         self._superseded: WaitingLine[Superseded, None] = WaitingLine(self._tell_superseded, most=TOLD_TOGETHER)
         self.answers = RecentAnswers()
         self.shared_answers = SharedAnswers()
-        self.message_log = MessageLogWriter()
+        self.message_log = MessageLog()
         self._sockets: dict[uuid.UUID, StationSocket] = {}
         self._by_charge_point: dict[int, uuid.UUID] = {}
         self._touched: dict[uuid.UUID, datetime] = {}
@@ -86,6 +91,7 @@ class GatewayRuntime:
         self._deliveries: set[asyncio.Task[None]] = set()
         self._channel = ""
         self._beats = 0
+        self.draining = False
 
     async def start(self) -> None:
         """Listen and begin to hold the lease; returns once the lease is entered (PostgreSQL is needed for that)."""
@@ -106,6 +112,13 @@ class GatewayRuntime:
             except Exception as error:
                 log.warning("no lease yet", error=str(error)[:200])
                 await asyncio.sleep(1)
+
+    async def drain(self) -> None:
+        """Nobody is let in any more; what is under way is finished, then every station is told to come back."""
+        self.draining = True
+        await asyncio.gather(
+            *(socket.drain(DRAIN_S) for socket in list(self._sockets.values())), return_exceptions=True
+        )
 
     async def stop(self) -> None:
         """After the sockets have closed: write out, say good-bye."""
@@ -240,9 +253,9 @@ class GatewayRuntime:
     async def _close_suspended(self) -> None:
         """Tenants are suspended and deleted while their stations are connected. One query, however many sockets."""
         tenants = {socket.claim.tenant_id for socket in self._sockets.values()}
-        inactive = await self._beat_thread.run(inactive_tenants, tenants) if tenants else set()
+        inactive = await self._beat_thread.run(inactive_tenants, tenants) if tenants else {}
         for socket in [one for one in self._sockets.values() if one.claim.tenant_id in inactive]:
-            await socket.close_suspended()
+            await socket.close_suspended(comes_back=inactive[socket.claim.tenant_id])
 
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """The ear must not wait for the database."""
@@ -303,9 +316,18 @@ class GatewayRuntime:
         await self._reclaim(missing)
 
     async def _reclaim(self, missing: Iterable[StationSocket]) -> None:
+        """A tenant whose database is away must not keep the others' sockets from being entered."""
+        failed: dict[int, Exception] = {}
         for socket in missing:
-            if socket.claim.connection_id in self._sockets and not await self._beat_thread.run(reclaim, socket.claim):
-                await socket.close_superseded()
+            if socket.claim.connection_id not in self._sockets or socket.claim.tenant_id in failed:
+                continue
+            try:
+                if not await self._beat_thread.run(reclaim, socket.claim):
+                    await socket.close_superseded()
+            except AWAY as error:
+                failed[socket.claim.tenant_id] = error
+        if failed:
+            raise next(iter(failed.values()))
 
 
 _runtime: GatewayRuntime | None = None
@@ -325,6 +347,12 @@ async def get_gateway() -> GatewayRuntime:
             await runtime.start()
             _runtime = runtime
     return _runtime
+
+
+async def drain_gateway() -> None:
+    """Let this process's gateway, if it was started, finish what it has begun and send its stations away."""
+    if _runtime is not None:
+        await _runtime.drain()
 
 
 async def stop_gateway() -> None:

@@ -76,7 +76,7 @@ class Supervisor:
             watched.child, watched.due_at = None, now + watched.delay_s
             watched.delay_s = min(watched.delay_s * 2, LONGEST_DELAY_S)
 
-    def stop_all(self, patience_s: float = 10.0) -> None:
+    def stop_all(self, patience_s: float = 15.0) -> None:
         """End all watched processes at once, the patient way first."""
         running = [watched.child for watched in self.watched if watched.child is not None]
         for child in running:

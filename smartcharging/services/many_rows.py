@@ -4,17 +4,16 @@ As `bulk_create` and `bulk_update` do, without a Python call for each value: in 
 its commands, profiles, log and ledger, these were half of the processor's time. Rows must be complete; no signals.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 import orjson
-from django.db import connections
 from django.db.models import Field, Model
 from django.utils import timezone
 
-from tenants.context import APP_ALIAS
+from tenants.arrays import array_literal
+from tenants.context import scope_alias, scope_connection
 
 AnyField: TypeAlias = "Field[Any, Any]"
 
@@ -53,13 +52,13 @@ def insert_rows(rows: Sequence[Model]) -> None:
     )
     if returned is not None:
         statement += f" RETURNING {_quoted(returned.column)}"
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute(statement, _columns(rows, fields))
-        ids = cursor.fetchall() if returned is not None else ()
-    for row, (pk,) in zip(rows, ids, strict=False):
-        row.pk = pk
+        if returned is not None:
+            for row, (pk,) in zip(rows, cursor.fetchall(), strict=True):
+                row.pk = pk
     for row in rows:
-        row._state.adding, row._state.db = False, APP_ALIAS
+        row._state.adding, row._state.db = False, scope_alias()
 
 
 def update_rows(rows: Sequence[Model], names: Iterable[str]) -> None:
@@ -79,7 +78,7 @@ def update_rows(rows: Sequence[Model], names: Iterable[str]) -> None:
         f"UPDATE {_quoted(meta.db_table)} AS kept SET {sets} "
         f"FROM unnest({_arrays([pk, *fields])}) AS given ({_names([pk, *fields])}) WHERE kept.{key} = given.{key}"
     )
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute(statement, _columns(rows, [pk, *fields]))
 
 
@@ -124,25 +123,12 @@ def sent_as(field: AnyField) -> str:
 
 
 def _columns(rows: Sequence[Model], fields: Sequence[AnyField]) -> list[str]:
-    values = zip(*map(attrgetter(*(field.attname for field in fields)), rows), strict=True)
-    return [_literal(column, _writer(sent_as(field))) for column, field in zip(values, fields, strict=True)]
+    columns = zip(*map(attrgetter(*(field.attname for field in fields)), rows), strict=True)
+    return [
+        array_literal(_as_json(column) if sent_as(field) == "jsonb" else column)
+        for column, field in zip(columns, fields, strict=True)
+    ]
 
 
-def _literal(column: Iterable[Any], write: Callable[[Any], str]) -> str:
-    return "{" + ",".join(["NULL" if value is None else write(value) for value in column]) + "}"
-
-
-@cache
-def _writer(kind: str) -> Callable[[Any], str]:
-    if kind == "text":
-        return _text
-    if kind == "jsonb":
-        return lambda value: _text(orjson.dumps(value).decode())
-    if kind == "timestamptz":
-        return lambda value: str(value.isoformat())
-    # Numbers, UUIDs and truth values are written without blanks, quotes and commas.
-    return str
-
-
-def _text(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _as_json(column: Iterable[Any]) -> list[str | None]:
+    return [None if value is None else orjson.dumps(value).decode() for value in column]

@@ -4,12 +4,7 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,9 +19,7 @@ from tenants.context import system_transaction
 from tenants.models import Tenant
 from tests.chargepoints.test_connection import stored
 from tests.conftest import eventually
-from tests.stations import Connect, connect_to
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.stations import Connect, SecondGateway, connect_to
 
 
 async def send(tenant: Tenant, action: str = "RemoteStartTransaction", **options: Any) -> Command:
@@ -215,48 +208,20 @@ async def test_a_dead_gateways_stations_go_offline(tenant: Tenant, connect: Conn
         assert await asyncio.to_thread(sweep_dead_gateways) == 1
 
 
-@pytest.fixture
-async def second_gateway(gateway: str) -> AsyncIterator[str]:
-    """Another gateway process on the same database and Redis."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).parent / "uvicorn"), "csms.asgi:application", "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, "--ws", "websockets-sansio", "--log-level", "error"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-    )
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            break
-        except OSError:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
-    yield f"ws://127.0.0.1:{port}"
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
-
-
-async def test_a_command_reaches_a_station_on_another_gateway(tenant: Tenant, second_gateway: str) -> None:
-    async with connect_to(second_gateway, "/ocpp/acme/CP1") as station:
+async def test_a_command_reaches_a_station_on_another_gateway(tenant: Tenant, second_gateway: SecondGateway) -> None:
+    async with connect_to(second_gateway.address, "/ocpp/acme/CP1") as station:
         station.answers["RemoteStartTransaction"] = {"status": "Accepted"}
         await ends(tenant, await send(tenant), "accepted")
 
 
 async def test_a_station_that_moves_to_another_gateway_closes_its_old_socket_and_takes_its_queue_along(
-    tenant: Tenant, connect: Connect, second_gateway: str
+    tenant: Tenant, connect: Connect, second_gateway: SecondGateway
 ) -> None:
     async with connect() as old:
         first = await send(tenant)
         await eventually(lambda: old.asked)
         waiting = await send(tenant, "ClearCache", payload={})
-        async with connect_to(second_gateway, "/ocpp/acme/CP1") as new:
+        async with connect_to(second_gateway.address, "/ocpp/acme/CP1") as new:
             new.answers["ClearCache"] = {"status": "Accepted"}
             assert await old.closed() == 1008
             await ends(tenant, first, "failed")
@@ -264,8 +229,8 @@ async def test_a_station_that_moves_to_another_gateway_closes_its_old_socket_and
             assert await stored(tenant, lambda: StationConnection.objects.live().count()) == 1
 
 
-async def test_a_gateway_killed_hard_loses_its_lease(tenant: Tenant, second_gateway: str) -> None:
-    async with connect_to(second_gateway, "/ocpp/acme/CP1"):
+async def test_a_gateway_killed_hard_loses_its_lease(tenant: Tenant, second_gateway: SecondGateway) -> None:
+    async with connect_to(second_gateway.address, "/ocpp/acme/CP1"):
         gateway_id = await stored(tenant, lambda: StationConnection.objects.get().gateway_id)
 
         def kill() -> None:
@@ -278,14 +243,14 @@ async def test_a_gateway_killed_hard_loses_its_lease(tenant: Tenant, second_gate
 
 
 async def test_a_call_sent_again_through_another_gateway_gets_the_stored_answer(
-    tenant: Tenant, connect: Connect, second_gateway: str
+    tenant: Tenant, connect: Connect, second_gateway: SecondGateway
 ) -> None:
     from chargepoints.models import StatusChange
 
     payload = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
     async with connect() as station:
         first = await station.frame("StatusNotification", payload, "again")
-    async with connect_to(second_gateway, "/ocpp/acme/CP1") as station:
+    async with connect_to(second_gateway.address, "/ocpp/acme/CP1") as station:
         assert await station.frame("StatusNotification", payload, "again") == first
     assert await stored(tenant, StatusChange.objects.count) == 1
 
@@ -301,7 +266,7 @@ async def test_an_answer_just_before_the_disconnect_counts(tenant: Tenant, conne
 
 
 async def test_the_same_start_resent_on_a_new_socket_through_another_gateway_at_the_same_instant_is_one_transaction(
-    tenant: Tenant, connect: Connect, second_gateway: str
+    tenant: Tenant, connect: Connect, second_gateway: SecondGateway
 ) -> None:
     from chargepoints.models import Transaction
 
@@ -311,7 +276,7 @@ async def test_the_same_start_resent_on_a_new_socket_through_another_gateway_at_
         async with connect() as old:
             # Sent and not waited for: the station has lost its connection and comes back elsewhere.
             await old.send(json.dumps([2, f"start{number}", "StartTransaction", payload]))
-            async with connect_to(second_gateway, "/ocpp/acme/CP1") as new:
+            async with connect_to(second_gateway.address, "/ocpp/acme/CP1") as new:
                 again = await new.frame("StartTransaction", payload, f"start{number}")
                 await old.closed()
         assert again[0] == 3

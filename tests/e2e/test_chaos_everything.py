@@ -29,7 +29,9 @@ PATIENCE_S = 300
 
 @pytest.fixture
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world_in(tmp_path_factory, stations=STATIONS, seed=SEED, gateways=3, webs=2, workers=2, senders=2) as world:
+    async with world_in(
+        tmp_path_factory, stations=STATIONS, seed=SEED, gateways=3, webs=2, workers=2, senders=2
+    ) as world:
         yield world
 
 

@@ -26,7 +26,9 @@ AT_ONCE_S = 1.0
 
 @pytest.fixture
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world_in(tmp_path_factory, stations=STATIONS, trouble=False, gateways=2, webs=1, workers=1, senders=1) as world:
+    async with world_in(
+        tmp_path_factory, stations=STATIONS, trouble=False, gateways=2, webs=1, workers=1, senders=1
+    ) as world:
         yield world
 
 

@@ -23,7 +23,9 @@ DRAINED_S = 60
 
 @pytest.fixture
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world_in(tmp_path_factory, stations=STATIONS, trouble=False, gateways=2, webs=2, workers=2, senders=2) as world:
+    async with world_in(
+        tmp_path_factory, stations=STATIONS, trouble=False, gateways=2, webs=2, workers=2, senders=2
+    ) as world:
         yield world
 
 

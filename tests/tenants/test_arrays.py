@@ -29,7 +29,12 @@ def through(cursor: Any, values: list[Any], kind: str) -> list[Any]:
     return list(cursor.execute(f"SELECT %s::{kind}[]", [array_literal(values)]).fetchone()[0])
 
 
-@given(st.lists(st.none() | _text | st.sampled_from(["", "NULL", "null", '"', "\\", "{", "}", ",", " ", '\\"', "\n"]), max_size=6))
+@given(
+    st.lists(
+        st.none() | _text | st.sampled_from(["", "NULL", "null", '"', "\\", "{", "}", ",", " ", '\\"', "\n"]),
+        max_size=6,
+    )
+)
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_text_survives(cursor: Any, values: list[str | None]) -> None:
     assert through(cursor, values, "text") == values
