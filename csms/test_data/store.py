@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db import connections
-
 from chargepoints.models import Transaction
 from csms.test_data.days import PlannedSession
 from csms.test_data.fleet import Outlet
 from metering.models import RecordDue, Sample, Series
 from metering.readings import ENERGY, POWER
 from tenants.arrays import array_literal
-from tenants.context import APP_ALIAS, SYSTEM_ALIAS, system_transaction, tenant_transaction
+from tenants.context import scope_connection, system_connection, system_transaction, tenant_transaction
 from tenants.models import Tenant
 from tenants.partitions import ensure_partitions
 
@@ -76,13 +74,13 @@ def _store_chunk(tenant: Tenant, planned: Sequence[PlannedSession], series: dict
         for session, row in zip(planned, rows, strict=True)
         for sample in _samples(tenant.pk, session, row.pk, series)
     ]
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_transaction(), system_connection().cursor() as cursor:
         cursor.execute(INSERT_SAMPLES, [array_literal(column) for column in zip(*samples, strict=True)])
     return len(samples)
 
 
 def _protocol_ids(count: int) -> list[int]:
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute("SELECT nextval('chargepoints_ocpp_transaction_id') FROM generate_series(1, %s)", [count])
         return [row[0] for row in cursor.fetchall()]
 

@@ -1,17 +1,25 @@
-"""`manage.py create_test_data --tenants 3 --charge-points 50`: made-up tenants with weeks of charging behind them."""
+"""`manage.py create_test_data --tenants 3 --charge-points 50`: made-up tenants with weeks of charging behind them.
+
+With `--sessions 2000000 --charge-points 5000` one tenant, with as much over two years (`csms.test_data.large`).
+"""
 
 import random
 import secrets
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
 from csms.test_data.days import PlannedSession, plan_sessions
 from csms.test_data.fleet import make_fleet
+from csms.test_data.large.fleet import Size
+from csms.test_data.large.make import STEPS, make_large, tidy
+from csms.test_data.large.sessions import TooMany
 from csms.test_data.store import store_sessions
 from metering.aggregation.runs import aggregate_between
 from tenants.context import system_transaction, tenant_transaction
@@ -24,6 +32,9 @@ from tenants.services.tenants import add_member, create_tenant
 ZONES = ["Europe/Berlin", "Europe/Lisbon", "Europe/Helsinki"]
 # Hours are kept for thirty days: older ones would be made only to be deleted.
 MOST_DAYS = 30
+USUAL_DAYS, USUAL_TENANTS = 21, 3
+# With --sessions: of two years.
+LARGE_DAYS = 730
 
 
 class Command(BaseCommand):
@@ -32,10 +43,16 @@ class Command(BaseCommand):
     help = "Make tenants with stations, drivers, tariffs and weeks of sessions, to look at and to try things on."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--tenants", type=_positive, default=3, metavar="N")
+        parser.add_argument("--tenants", type=_positive, metavar="N", help=f"{USUAL_TENANTS}; with --sessions 1")
         parser.add_argument("--charge-points", type=_positive, default=50, metavar="N", help="of each tenant")
         parser.add_argument(
-            "--days", type=_positive, default=21, metavar="N", help=f"of charging (at most {MOST_DAYS})"
+            "--days",
+            type=_positive,
+            metavar="N",
+            help=f"of charging: {USUAL_DAYS}, at most {MOST_DAYS}; with --sessions {LARGE_DAYS}",
+        )
+        parser.add_argument(
+            "--sessions", type=_positive, metavar="N", help="about so many in each tenant, with all that goes with them"
         )
         parser.add_argument("--prefix", default="test", help="tenants are called PREFIX-1 and so on")
         parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same days")
@@ -44,11 +61,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION and not options["force"]:
             raise CommandError("This is a production system: made-up tenants would stand beside real ones. Or --force.")
-        if options["days"] > MOST_DAYS:
-            raise CommandError(f"--days: at most {MOST_DAYS}.")
         now = timezone.now().replace(microsecond=0)
-        first, stations = now - timedelta(days=options["days"]), list[int]()
-        for number, slug in enumerate(_free_slugs(options["prefix"], options["tenants"])):
+        if options["sessions"]:
+            size = Size(options["charge_points"], options["sessions"], options["days"] or LARGE_DAYS)
+            for number, slug in enumerate(_free_slugs(options["prefix"], options["tenants"] or 1)):
+                self._make_large(self._make_tenant(slug, number), size, options["seed"] + number, now)
+            return
+        days = options["days"] or USUAL_DAYS
+        if days > MOST_DAYS:
+            raise CommandError(f"--days: at most {MOST_DAYS}.")
+        first, stations = now - timedelta(days=days), list[int]()
+        for number, slug in enumerate(_free_slugs(options["prefix"], options["tenants"] or USUAL_TENANTS)):
             rng = random.Random(f"{options['seed']}-{number}")  # noqa: S311 (made-up data)
             tenant = self._make_tenant(slug, number)
             stations += self._fill(tenant, options["charge_points"], first, now, rng)
@@ -60,6 +83,29 @@ class Command(BaseCommand):
 
             aggregate_between(first, now, stations=stations, now=now, progress=advance)
         self.stdout.write("The worker makes the charge detail records in the next minutes.")
+
+    def _make_large(self, tenant: Tenant, size: Size, seed: int, now: datetime) -> None:
+        """All of it, or no tenant."""
+        bar = partial(tqdm, disable=None, file=self.stderr)
+        try:
+            with (
+                bar(total=size.sessions, unit="session", desc=tenant.slug) as of_sessions,
+                bar(total=len(STEPS), unit="step", desc="what goes with them") as of_steps,
+            ):
+                made = make_large(
+                    tenant, size, seed=seed, now=now, sessions_made=of_sessions.update, step_made=of_steps.update
+                )
+        except BaseException as error:
+            call_command(
+                "delete_tenant", tenant.slug, confirm=tenant.slug, no_export=True, wait=0.0, stdout=self.stdout
+            )
+            if isinstance(error, TooMany):
+                raise CommandError(
+                    f"--sessions: at most {error.most} at so many charge points in so many days."
+                ) from None
+            raise
+        self.stdout.write(f"  {size.charge_points} charge points, {made} sessions.")
+        tidy()
 
     def _make_tenant(self, slug: str, number: int) -> Tenant:
         password = secrets.token_urlsafe(12)
