@@ -1,0 +1,127 @@
+"""The search palette in a browser: by keys alone, on a phone, in dark; the newest answer wins; the focus goes back."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from chargepoints.models import ChargePoint
+from tenants.context import tenant_transaction
+from tenants.models import Tenant
+from tests.api.conftest import make_session, make_station
+from tests.browser.conftest import Open
+
+pytestmark = pytest.mark.browser
+OVERVIEW = "/admin/"
+ACTIVE = "document.activeElement"
+BOX, OPTION = ".palette [role=combobox]", ".palette [role=option]"
+
+
+@pytest.fixture
+def fleet(tenant: Tenant) -> list[ChargePoint]:
+    stations = [make_station(tenant, f"DEPOT-{number}") for number in range(1, 4)]
+    make_session(stations[0], "4711")
+    with tenant_transaction(tenant.pk):
+        ChargePoint.objects.filter(pk=stations[0].pk).update(name="By the gate")
+    return stations
+
+
+def selected(page: Any) -> str:
+    """What a screen reader would say is chosen."""
+    chosen = page.get_attribute(BOX, "aria-activedescendant")
+    assert page.get_attribute(f"#{chosen}", "aria-selected") == "true"
+    return str(page.inner_text(f"#{chosen} b"))
+
+
+def test_a_station_is_found_and_opened_with_the_keyboard(fleet: list[ChargePoint], signed_in: Open) -> None:
+    page = signed_in(OVERVIEW)
+    page.keyboard.press("Control+k")
+    page.wait_for_selector("dialog[data-palette][open]")
+    page.keyboard.type("depot")
+    page.wait_for_selector(OPTION)
+    assert selected(page) == "DEPOT-1"
+    page.keyboard.press("ArrowDown")
+    assert selected(page) == "DEPOT-2"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert selected(page) == "DEPOT-3"
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{reverse('admin:chargepoints_chargepoint_change', args=[fleet[2].pk])}")
+
+
+def test_escape_closes_it_and_gives_the_focus_back(fleet: list[ChargePoint], signed_in: Open) -> None:
+    page = signed_in("/admin/messages/")
+    page.focus("#content input >> nth=0")
+    before = page.evaluate(f"{ACTIVE}.name || {ACTIVE}.id")
+    page.keyboard.press("/")
+    # In a field it is a letter.
+    assert page.query_selector("dialog[data-palette][open]") is None
+    page.keyboard.press("Control+k")
+    page.wait_for_selector("dialog[data-palette][open]")
+    assert page.evaluate(f"{ACTIVE}.getAttribute('role')") == "combobox"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog[data-palette]:not([open])", state="attached")
+    assert page.evaluate(f"{ACTIVE}.name || {ACTIVE}.id") == before
+
+
+def test_the_newest_answer_wins(fleet: list[ChargePoint], signed_in: Open) -> None:
+    page = signed_in(OVERVIEW)
+    held: list[Any] = []
+
+    def answer(route: Any) -> None:
+        # The first question is answered last.
+        if "q=depot" in route.request.url:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/admin/search/**", answer)
+    page.keyboard.press("/")
+    page.wait_for_selector("dialog[data-palette][open]")
+    with page.expect_request("**/search/?q=depot"):
+        page.keyboard.type("depot")
+    with page.expect_response("**/search/?q=4711"):
+        page.fill(BOX, "4711")
+    page.wait_for_selector(OPTION)
+    for route in held:
+        try:
+            route.continue_()
+        except Exception:
+            continue
+    assert page.inner_text(f"{OPTION} b") == "4711"
+    assert page.inner_text("[data-count]") == "1 result"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1440, "dark")])
+def test_it_opens_by_a_button_fits_and_breaks_no_rule(
+    fleet: list[ChargePoint], signed_in: Open, width: int, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = signed_in(OVERVIEW, width, scheme)
+    page.click("[data-palette-open]:visible")
+    page.wait_for_selector("dialog[data-palette][open]")
+    page.fill(BOX, "depot")
+    page.wait_for_selector(OPTION)
+    box = page.query_selector(".palette-box").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    found = Axe().run(page, context="dialog[data-palette]")
+    serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
+    assert serious == [], serious
+    page.mouse.click(5, 890)
+    page.wait_for_selector("dialog[data-palette]:not([open])", state="attached")
+
+
+def test_a_list_keeps_its_own_search_for_the_slash(fleet: list[ChargePoint], signed_in: Open) -> None:
+    page = signed_in("/admin/chargepoints/chargepoint/")
+    page.keyboard.press("/")
+    page.wait_for_function("document.activeElement.id === 'searchbar'")
+    assert page.query_selector("dialog[data-palette][open]") is None
+
+
+def test_nothing_found_is_said(fleet: list[ChargePoint], signed_in: Open) -> None:
+    page = signed_in(OVERVIEW)
+    page.keyboard.press("Control+k")
+    page.fill(BOX, "nowhere")
+    page.wait_for_selector("text=Nothing found.")
