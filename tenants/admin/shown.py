@@ -21,6 +21,11 @@ def shown_time(at: datetime | None) -> SafeString | str:
     )
 
 
+def shown_pill(kind: str, text: Any) -> SafeString:
+    """A word on a coloured ground: ok, busy, info, warn, bad or off (csms/office.css)."""
+    return format_html('<span class="pill pill-{}">{}</span>', kind, text)
+
+
 def short(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
@@ -30,23 +35,30 @@ def shown_host(url: str) -> SafeString:
     return format_html('<span title="{}">{}</span>', url, short(urlsplit(url).netloc or url))
 
 
-def shown_changes(changes: dict[str, Any]) -> SafeString:
-    """A line for each: `name: before → after`, or what else stands there."""
-    rows = ((f"{name}: {_change(value)}",) for name, value in changes.items())
-    lines = format_html_join("", "<div>{}</div>", rows)
+def shown_changes(changes: dict[str, Any], object_type: str = "") -> SafeString:
+    """A row for each: the field, before → after; or what else stands there. Fields by their names in forms."""
+    from tenants.admin.trail_words import field_word
+
+    if not changes:
+        return SafeString()
+    rows = ((field_word(object_type, name) if object_type else name, _change(value)) for name, value in changes.items())
+    lines = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows)
+    return format_html('<dl class="office-changes">{}</dl>', lines)
+
+
+def _change(value: Any) -> SafeString | str:
+    if not _is_before_and_after(value):
+        return short(_text(value), 2 * LONGEST)
+    before, after = (short(_text(part)) for part in value)
+    return format_html('<del>{}</del><span aria-hidden="true"> → </span><ins>{}</ins>', before, after)
+
+
+def _is_before_and_after(value: Any) -> bool:
     return (
-        format_html('<div style="overflow-wrap:anywhere;min-width:180px">{}</div>', lines) if changes else SafeString()
-    )
-
-
-def _change(value: Any) -> str:
-    if (
         isinstance(value, list)
         and len(value) == 2
         and not any(isinstance(part, str) and part[:2] in _ROWS for part in value)
-    ):
-        return f"{short(_text(value[0]))} → {short(_text(value[1]))}"
-    return short(_text(value), 2 * LONGEST)
+    )
 
 
 # Rows of inline tables: what was added, changed, deleted (tenants.admin.changes).
@@ -54,6 +66,6 @@ _ROWS = frozenset({"+ ", "~ ", "- "})
 
 
 def _text(value: Any) -> str:
-    if value in (None, ""):
+    if value is None or value == "":
         return "–"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from tenants.admin.base import PlatformAdmin
+from tenants.databases.names import called
 from tenants.models import Tenant
+from tenants.services.people_trail import note_in_tenant
 from tenants.services.platform_trail import record_for_platform
 from tenants.services.tenants import furnish, tell_status_changed
 
@@ -33,9 +35,11 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
         field = self.fields.get("status")
         if field is None:
             return
-        erasing = self.instance.status == Tenant.Status.ERASING
-        allowed = [Tenant.Status.ERASING] if erasing else [Tenant.Status.ACTIVE, Tenant.Status.SUSPENDED]
-        field.choices = [(status.value, status.label) for status in allowed]  # type: ignore[attr-defined]
+        status = Tenant.Status(self.instance.status)
+        # The move's own, until that has ended.
+        fixed = status in (Tenant.Status.ERASING, Tenant.Status.MOVING)
+        allowed = [status] if fixed else [Tenant.Status.ACTIVE, Tenant.Status.SUSPENDED]
+        field.choices = [(one.value, one.label) for one in allowed]  # type: ignore[attr-defined]
 
 
 @admin.register(Tenant)
@@ -51,9 +55,23 @@ class TenantAdmin(PlatformAdmin):
     list_filter = ["status", "test_data"]
     change_form_before_template = "office/tenant.html"
     # Wishes are set on their own page, which knows the keys and tells the stations.
-    readonly_fields = ["created_at", "desired_configuration"]
+    readonly_fields = ["created_at", "desired_configuration", "shown_database"]
     fieldsets = [
-        (None, {"fields": ["name", "slug", "status", "timezone", "currency", "created_at"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "name",
+                    "slug",
+                    "status",
+                    "timezone",
+                    "currency",
+                    "two_factor",
+                    "shown_database",
+                    "created_at",
+                ]
+            },
+        ),
         (
             _("Charge points"),
             {
@@ -85,15 +103,27 @@ class TenantAdmin(PlatformAdmin):
         return False
 
     def _audit(self, request: HttpRequest, action: str, obj: Any, changes: dict[str, Any]) -> None:
-        """In the platform's trail as well: the tenant's own goes with it."""
-        super()._audit(request, action, obj, changes)
+        """In the platform's trail as well: the tenant's own goes with it. One that is just being made has none yet."""
+        if action != "create":
+            note_in_tenant(
+                obj.pk,
+                actor=request.user.get_username(),
+                origin="admin",
+                action=action,
+                target=obj,
+                changes=changes,
+            )
         record_for_platform(
             actor=request.user.get_username(), origin="admin", action=action, tenant=obj, changes=changes
         )
 
+    @display(description=_("Database"))
+    def shown_database(self, row: Tenant) -> str:
+        return called(row.database)
+
     @display(
         description=_("Status"),
-        label={"active": "success", "suspended": "danger", "erasing": "danger"},
+        label={"active": "success", "suspended": "danger", "moving": "warning", "erasing": "danger"},
         ordering="status",
     )
     def shown_status(self, row: Tenant) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
@@ -13,8 +14,9 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from tenants.context import system_transaction
 from tenants.models import ApiKey, User
-from tenants.selectors import Access, access_to
+from tenants.selectors import Access, access_to, refuse_while_moving
 from tenants.services.api_keys import resolve_api_key
+from tenants.services.second_factor import needs_second_factor
 
 KEY_USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -43,7 +45,8 @@ class BearerAuthentication(BaseAuthentication):
         slug = str(token.get("tenant", ""))
         if user.is_superuser:
             slug = request.headers.get("X-Tenant") or slug
-        return user, Caller(enter(user, slug), user.username)
+        access = enter(user, slug, second_factor=has_shown_second_factor(token))
+        return user, Caller(access, user.username)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
@@ -59,6 +62,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = resolve_api_key(raw.strip())
         if key is None:
             raise AuthenticationFailed("The key is unknown, revoked or has expired.")
+        refuse_while_moving(key.tenant)
         if not key.tenant.is_active:
             raise PermissionDenied("The tenant is suspended.")
         _note_use(key)
@@ -67,21 +71,40 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 def active_user(token: Any) -> User:
-    """The token's person, still active; AuthenticationFailed otherwise."""
+    """The token's person, still active, with the password of then and not signed out everywhere since.
+
+    AuthenticationFailed otherwise.
+    """
     with system_transaction():
         user = User.objects.filter(pk=token.get("sub"), is_active=True).first()
     if user is None:
         raise AuthenticationFailed("The account is gone or inactive.")
+    if not constant_time_compare(str(token.get("stamp", "")), user.token_stamp):
+        raise AuthenticationFailed("The token was ended: sign in again.")
     return user
 
 
-def enter(user: User, slug: str) -> Access:
-    """The person's access to the tenant; the same answer for a tenant that isn't theirs and one that isn't there."""
+def has_shown_second_factor(token: Any) -> bool:
+    """Whether the person showed a code when the token was issued."""
+    return token.get("second_factor") is True
+
+
+def enter(user: User, slug: str, *, second_factor: bool) -> Access:
+    """The person's access to the tenant; the same answer for a tenant that isn't theirs and one that isn't there.
+
+    PermissionDenied (`two_factor_required`) where the tenant wants a second factor and none was shown.
+    """
     access = access_to(user, slug)
     if access is None:
         raise AuthenticationFailed("No access to this tenant.")
+    refuse_while_moving(access.tenant)
     if not access.tenant.is_active and access.role != "platform":
         raise PermissionDenied("The tenant is suspended.")
+    if needs_second_factor(access) and not second_factor:
+        raise PermissionDenied(
+            "The tenant asks for two-factor sign-in: set it up in the back office, then sign in again with `otp`.",
+            "two_factor_required",
+        )
     return access
 
 

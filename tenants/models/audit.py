@@ -22,6 +22,8 @@ class AuditEntry(TenantOwned):
         indexes = [
             models.Index(fields=["tenant", "-at"], name="audit_by_time"),
             models.Index(fields=["tenant", "object_type", "object_id"], name="audit_by_object"),
+            models.Index(fields=["tenant", "actor", "-at"], name="audit_by_actor"),
+            models.Index(fields=["tenant", "action", "-at"], name="audit_by_action"),
         ]
         verbose_name_plural = "audit entries"
 

@@ -1,7 +1,10 @@
 """People who sign in, and what they may do in which tenant."""
 
+from collections.abc import Iterator
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models.base import TenantOwned
@@ -19,11 +22,32 @@ ROLE_RANK = {Role.VIEWER.value: 1, Role.OPERATOR.value: 2, Role.ADMIN.value: 3, 
 
 
 class User(AbstractUser):
-    """A person. Belongs to tenants through Membership; a superuser is platform staff."""
+    """A person. Belongs to tenants through Membership; a superuser is platform staff.
+
+    `generation` counts how often all their sessions and tokens were ended: those of an earlier one are refused.
+    """
+
+    generation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     class Meta(AbstractUser.Meta):
         verbose_name = "user"
         verbose_name_plural = "users"
+
+    def get_session_auth_hash(self) -> str:
+        """What Django compares for each request of a browser: ends with the password or the generation."""
+        return self._stamp("tenants.session")
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """None: sessions end where the key of the settings is changed."""
+        return iter(())
+
+    @property
+    def token_stamp(self) -> str:
+        """What tokens (JWT) carry: they end with the password or the generation too."""
+        return self._stamp("tenants.token")[:24]
+
+    def _stamp(self, purpose: str) -> str:
+        return salted_hmac(purpose, f"{self.password}:{self.generation}", algorithm="sha256").hexdigest()
 
 
 class Membership(TenantOwned):
@@ -35,6 +59,8 @@ class Membership(TenantOwned):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="membership_once_per_tenant")]
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
 
     def __str__(self) -> str:
         return f"{self.user} ({self.get_role_display()})"

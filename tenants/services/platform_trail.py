@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tenants.context import system_transaction
+from tenants.context import directory_transaction
 from tenants.models import PlatformEntry, Tenant
 
 
@@ -10,7 +10,7 @@ def record_for_platform(
     *, actor: str, origin: str, action: str, tenant: Tenant, changes: dict[str, Any] | None = None
 ) -> PlatformEntry:
     """One row, in the open system transaction or one of its own. `origin` is admin or command."""
-    with system_transaction():
+    with directory_transaction():
         return PlatformEntry.objects.create(
             actor=actor[:150],
             origin=origin,

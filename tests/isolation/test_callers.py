@@ -107,6 +107,7 @@ def test_a_person_of_b_enters_neither_a_nor_what_is_not_there(both: Cast) -> Non
         token, refresh = AccessToken.for_user(person), RefreshToken.for_user(person)
         for one in (token, refresh):
             one["tenant"], one["tenant_id"], one["role"] = tenant.slug, tenant.number, "admin"
+            one["stamp"] = person.token_stamp
         login = {"username": person.username, "password": person.username * 2, "tenant": tenant.slug}
         return [
             ask(client_with(f"Bearer {token}"), "get", "/api/v1/chargepoints"),
