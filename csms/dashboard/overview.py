@@ -1,108 +1,86 @@
-"""What the overview says, for the tenant in scope."""
+"""The overview of one tenant: what its page and the part of it that refreshes itself show. In the tenant's scope."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
+from typing import Any
 
-from django.db.models import Count
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from chargepoints.models import (
-    ChargePoint,
-    Connector,
-    Registration,
-    SignInAttempt,
-    StationConnection,
-    Transaction,
-    UnmatchedStop,
-)
-from chargepoints.selectors import charge_points
-from metering.alerts.selectors import worst_open
-from metering.alerts.words import describe, place_of
-from metering.selectors import energy_since_wh, power_now_w
-from tenants.models import Tenant
-from tenants.selectors import tenant_zone
+from chargepoints.admin.pills import pill
+from chargepoints.admin.uptime import Strip, uptime_strip
+from chargepoints.models import Transaction
+from chargepoints.uptime_selectors import uptime_days
+from csms.dashboard.attention import needs_attention
+from csms.dashboard.board_page import ICONS, words
+from csms.dashboard.figures import fleet_now
+from csms.dashboard.first_steps import first_steps
+from csms.dashboard.kept import kept
+from csms.dashboard.quantities import energy_text, power_text
+from csms.dashboard.tiles import tiles_of
+from csms.dashboard.today import spans_of, today_of
+from tenants.admin.base import has_role
+from tenants.models import Role, Tenant
 
-RECENT = timedelta(days=7)
-ALERT = "admin:metering_alert_change"
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """Something that a person should look at."""
-
-    text: str
-    detail: str
-    url_name: str
-    pk: object = None
+# Figures of today are worked out again after so many seconds, for all pages of the tenant.
+TODAY_S = 15
+UPTIME_DAYS = 60
+SESSIONS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Figures of now and of today in the tenant's time zone. Power in kW, energy in kWh."""
-
-    stations: int
-    online: int
-    charging: int
-    power_kw: Decimal
-    energy_kwh: Decimal
-    sessions_today: int
-    faulted: int
-    statuses: dict[str, int]
-
-
-def local_midnight(tenant: Tenant, now: datetime) -> datetime:
-    """When today began where the tenant is."""
-    return now.astimezone(tenant_zone(tenant)).replace(hour=0, minute=0, second=0, microsecond=0)
+def overview_parts(request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
+    """What refreshes itself. A fixed number of queries, however large the fleet."""
+    now = timezone.now()
+    fleet = fleet_now(tenant, now)
+    today = kept(tenant.pk, "today", TODAY_S, lambda: today_of(tenant, now))
+    return {
+        "tenant": tenant,
+        "steps": first_steps(request, tenant, now),
+        "may": {role.value: has_role(request, role) for role in Role},
+        "tiles": tiles_of(fleet, today, spans_of(tenant, now), tenant.currency),
+        "mix": _mix(fleet.statuses),
+        "attention": needs_attention(now),
+        "sessions": [_session_row(session, now) for session in _latest_sessions()],
+    }
 
 
-def fleet_overview(tenant: Tenant) -> Overview:
-    """A fixed number of queries, however large the fleet."""
-    midnight = local_midnight(tenant, timezone.now())
-    statuses = dict(
-        Connector.objects.filter(evse__number__gt=0).values_list("status").annotate(Count("pk")).order_by("status")
-    )
-    return Overview(
-        stations=ChargePoint.objects.count(),
-        online=StationConnection.objects.live().count(),
-        charging=Transaction.objects.filter(state=Transaction.State.ACTIVE, verdict="Accepted").count(),
-        power_kw=power_now_w() / 1000,
-        energy_kwh=energy_since_wh(midnight) / 1000,
-        sessions_today=Transaction.objects.filter(started_at__gte=midnight).count(),
-        faulted=statuses.get("Faulted", 0),
-        statuses=statuses,
-    )
+def fleet_strip() -> Strip:
+    """The fleet's days of uptime. One query."""
+    return uptime_strip(uptime_days(None, UPTIME_DAYS))
 
 
-def needs_attention() -> list[Attention]:
-    """At most five of each kind, the worst first."""
-    found = [
-        Attention(f"{place_of(alert)}: {describe(alert)}", alert.get_severity_display(), ALERT, alert.pk)
-        for alert in worst_open()
+def _mix(statuses: dict[str, int]) -> list[dict[str, Any]]:
+    """Connectors by status, what needs somebody first; `share` in percent of all."""
+    known, total = words()["statuses"], sum(statuses.values())
+    order = list(ICONS)
+    shown = sorted(statuses, key=lambda status: order.index(status) if status in order else len(order))
+    return [
+        {
+            "text": known[status]["text"] if status in known else _("No status yet"),
+            "kind": known[status]["kind"] if status in known else "off",
+            "icon": known[status]["icon"] if status in known else "help",
+            "count": statuses[status],
+            "share": max(1, round(statuses[status] * 100 / total)),
+            "url": f"{reverse('admin:board')}?status={status}" if status else reverse("admin:board"),
+        }
+        for status in shown
     ]
-    station = "admin:chargepoints_chargepoint_change"
-    for connector in Connector.objects.filter(status="Faulted").select_related("evse", "charge_point")[:5]:
-        name = f"{connector.charge_point.identity} / {connector.evse.number}"
-        found.append(Attention(f"{name} is faulted", connector.error_code, station, connector.charge_point_id))
-    offline = charge_points().filter(online=False, registration=Registration.ACCEPTED).exclude(last_seen_at=None)
-    for row in offline.order_by("last_seen_at")[:5]:
-        seen = row.last_seen_at.strftime("%Y-%m-%d %H:%M UTC") if row.last_seen_at else ""
-        found.append(Attention(f"{row.identity} is offline", f"last seen {seen}", station, row.pk))
-    for row in ChargePoint.objects.filter(registration=Registration.PENDING)[:5]:
-        found.append(Attention(f"{row.identity} waits to be accepted", row.vendor, station, row.pk))
-    since = timezone.now() - RECENT
-    if refused := SignInAttempt.objects.filter(last_at__gt=since).count():
-        found.append(
-            Attention(f"{refused} refused sign-ins", "this week", "admin:chargepoints_signinattempt_changelist")
-        )
-    if unmatched := UnmatchedStop.objects.filter(received_at__gt=since).count():
-        found.append(
-            Attention(
-                f"{unmatched} stops without a session", "this week", "admin:chargepoints_unmatchedstop_changelist"
-            )
-        )
-    return found
 
 
-def latest_sessions() -> list[Transaction]:
-    return list(Transaction.objects.select_related("charge_point", "evse")[:10])
+def _latest_sessions() -> list[Transaction]:
+    return list(Transaction.objects.select_related("charge_point", "evse").order_by("-started_at", "-pk")[:SESSIONS])
+
+
+def _session_row(session: Transaction, now: datetime) -> dict[str, Any]:
+    running, energy, power = session.state == Transaction.State.ACTIVE, session.energy_wh, session.last_power_w
+    local = timezone.localtime(session.started_at)
+    return {
+        "url": reverse("admin:chargepoints_transaction_change", args=[session.pk]),
+        "started": local.strftime("%H:%M" if local.date() == timezone.localtime(now).date() else "%Y-%m-%d %H:%M"),
+        "place": f"{session.charge_point.identity} / {session.evse.number}",
+        "tag": session.id_tag,
+        "state": pill(session.state, session.get_state_display()),
+        "energy": "–" if energy is None else energy_text(energy),
+        "power": power_text(power) if running and power is not None else "–",
+    }

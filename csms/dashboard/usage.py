@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chargepoints.models import ChargePoint, StationConnection
 from tenants.admin.base import has_role
-from tenants.context import system_transaction
+from tenants.context import system_transaction, where_lives
 from tenants.models import Role, Tenant
 from tenants.storage import Stored, storage_of
 from tenants.usage import UsageFigures, usage_figures
@@ -37,7 +37,7 @@ class Usage:
 
 def usage_of(tenant: Tenant, now: datetime) -> Usage:
     """A fixed number of short queries, however large the tenant: one plan for each table, nothing is read through."""
-    with system_transaction():
+    with where_lives(tenant.pk), system_transaction():
         charge_points = ChargePoint.objects.filter(tenant=tenant).count()
         connected = StationConnection.objects.filter(tenant=tenant).live().count()
     stored = storage_of(tenant.pk)

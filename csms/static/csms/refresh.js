@@ -1,5 +1,27 @@
 // Fetches the part of a page marked data-refresh="url" every few seconds, and says when that fails.
+// Where the answer has pieces marked data-part, only those of the page that differ are replaced.
 document.addEventListener("DOMContentLoaded", () => {
+  // What somebody has scrolled, opened or reached by keyboard stays so.
+  const put = (place, html) => {
+    const scrolled = [...place.querySelectorAll(".office-scroll")].map((box) => box.scrollLeft);
+    const opened = [...place.querySelectorAll("details")].map((one) => one.open);
+    const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    place.innerHTML = html;
+    place.querySelectorAll(".office-scroll").forEach((box, index) => { box.scrollLeft = scrolled[index] || 0; });
+    place.querySelectorAll("details").forEach((one, index) => { if (opened[index]) one.open = true; });
+    if (focused) place.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  };
+
+  const show = (part, text) => {
+    const answer = new DOMParser().parseFromString(text, "text/html");
+    const pieces = answer.querySelectorAll("[data-part]");
+    if (!pieces.length) put(part, text);
+    for (const piece of pieces) {
+      const place = part.querySelector(`[data-part="${piece.dataset.part}"]`);
+      if (place && place.innerHTML.trim() !== piece.innerHTML.trim()) put(place, piece.innerHTML);
+    }
+  };
+
   for (const part of document.querySelectorAll("[data-refresh]:not([data-refreshing])")) {
     // The script may stand on a page twice.
     part.dataset.refreshing = "";
@@ -11,9 +33,7 @@ document.addEventListener("DOMContentLoaded", () => {
           const answer = await fetch(part.dataset.refresh, { headers: { "X-Requested-With": "fetch" } });
           if (answer.redirected) { window.location.reload(); return; }
           if (!answer.ok) throw new Error(answer.statusText);
-          const places = [...part.querySelectorAll(".office-scroll")].map((box) => box.scrollLeft);
-          part.innerHTML = await answer.text();
-          part.querySelectorAll(".office-scroll").forEach((box, index) => { box.scrollLeft = places[index] || 0; });
+          show(part, await answer.text());
           if (mark) mark.textContent = mark.dataset.live;
         } catch {
           if (mark) mark.textContent = mark.dataset.lost;
