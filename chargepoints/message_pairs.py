@@ -1,9 +1,10 @@
 """The message log as people read it: a call beside its answer. Callers hold the scope."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from chargepoints.models import LoggedMessage
 from tenants.api.cursors import read_cursor, write_cursor
@@ -11,11 +12,12 @@ from tenants.api.cursors import read_cursor, write_cursor
 Kind = LoggedMessage.Kind
 # An answer later than this belongs to nobody's call any more.
 ANSWER_WITHIN = timedelta(minutes=10)
+OTHER_WAY = {"in": "out", "out": "in"}
 
 
 @dataclass(frozen=True, slots=True)
 class MessageQuery:
-    """What to look for. Empty text and None: anything."""
+    """What to look for. Empty text and None: anything. `failed`: only what was answered with an error, or malformed."""
 
     charge_point_id: int | None = None
     direction: str = ""
@@ -23,11 +25,15 @@ class MessageQuery:
     message_id: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A call (or a malformed frame) and what was answered; `answer` None: nothing, or not yet."""
+    """A call (or a malformed frame) and what was answered; `answer` None: nothing, or not yet.
+
+    An error whose call is not in the log stands in the place of the call.
+    """
 
     call: LoggedMessage
     answer: LoggedMessage | None
@@ -43,10 +49,9 @@ class Pair:
 
 def find_messages(query: MessageQuery, *, cursor: str = "", limit: int = 100) -> tuple[list[Pair], str | None]:
     """(pairs, newest first; cursor of the next page or None). ValueError for a cursor that isn't one."""
-    rows = LoggedMessage.objects.filter(kind__in=[Kind.CALL, Kind.MALFORMED]).select_related("charge_point")
+    rows = _failures(query) if query.failed else _calls(query)
     exact = {
         "charge_point_id": query.charge_point_id,
-        "direction": query.direction,
         "action": query.action,
         "message_id": query.message_id,
         "at__gte": query.start,
@@ -60,28 +65,76 @@ def find_messages(query: MessageQuery, *, cursor: str = "", limit: int = 100) ->
     following = None
     if len(page) > limit:
         page = page[:limit]
-        following = write_cursor(page[-1].at, page[-1].pk)
-    return _with_answers(page), following
+        following = write_cursor(page[-1].at, page[-1].id)
+    return (_with_calls(page) if query.failed else _with_answers(page)), following
+
+
+def _calls(query: MessageQuery) -> QuerySet[LoggedMessage]:
+    rows = LoggedMessage.objects.filter(kind__in=[Kind.CALL, Kind.MALFORMED]).select_related("charge_point")
+    return rows.filter(direction=query.direction) if query.direction else rows
+
+
+def _failures(query: MessageQuery) -> QuerySet[LoggedMessage]:
+    """From the errors back to their calls: a look at each call for its answer would read the log several times."""
+    rows = LoggedMessage.objects.filter(kind__in=[Kind.MALFORMED, Kind.ERROR]).select_related("charge_point")
+    if not query.direction:
+        return rows
+    # The direction is that of the call; an error goes the other way.
+    return rows.filter(
+        Q(kind=Kind.MALFORMED, direction=query.direction) | Q(kind=Kind.ERROR, direction=OTHER_WAY[query.direction])
+    )
 
 
 def _with_answers(calls: list[LoggedMessage]) -> list[Pair]:
     """One query for all answers: those with the same message id on the same connection, going the other way."""
     if not calls:
         return []
-    answers = LoggedMessage.objects.filter(
-        charge_point_id__in={call.charge_point_id for call in calls},
-        connection_id__in={call.connection_id for call in calls},
-        message_id__in={call.message_id for call in calls},
+    answers = _of_same_exchange(calls).filter(
         kind__in=[Kind.RESULT, Kind.ERROR],
         at__gte=min(call.at for call in calls),
         at__lte=max(call.at for call in calls) + ANSWER_WITHIN,
-    ).order_by("at", "id")
-    known: dict[tuple[object, str, str], list[LoggedMessage]] = {}
-    for answer in answers:
-        known.setdefault((answer.connection_id, answer.message_id, answer.direction), []).append(answer)
+    )
+    known = _by_exchange(answers)
     pairs = []
     for call in calls:
-        other = "out" if call.direction == "in" else "in"
-        candidates = known.get((call.connection_id, call.message_id, other), [])
+        candidates = known.get((call.connection_id, call.message_id, OTHER_WAY[call.direction]), [])
         pairs.append(Pair(call, next((answer for answer in candidates if answer.at >= call.at), None)))
     return pairs
+
+
+def _with_calls(failures: list[LoggedMessage]) -> list[Pair]:
+    """As `_with_answers`, from the other end. A malformed frame stands for itself, not for the error that it got."""
+    if not failures:
+        return []
+    malformed = {pair.call.id: pair for pair in _with_answers([row for row in failures if row.kind == Kind.MALFORMED])}
+    calls = _of_same_exchange(failures).filter(
+        kind__in=[Kind.CALL, Kind.MALFORMED],
+        at__gte=min(row.at for row in failures) - ANSWER_WITHIN,
+        at__lte=max(row.at for row in failures),
+    )
+    known = _by_exchange(calls.select_related("charge_point"))
+    pairs = []
+    for row in failures:
+        if row.kind == Kind.MALFORMED:
+            pairs.append(malformed[row.id])
+            continue
+        candidates = known.get((row.connection_id, row.message_id, OTHER_WAY[row.direction]), [])
+        call = next((one for one in reversed(candidates) if one.at <= row.at), None)
+        if call is None or call.kind == Kind.CALL:
+            pairs.append(Pair(call, row) if call else Pair(row, None))
+    return pairs
+
+
+def _of_same_exchange(rows: list[LoggedMessage]) -> QuerySet[LoggedMessage]:
+    return LoggedMessage.objects.filter(
+        charge_point_id__in={row.charge_point_id for row in rows},
+        connection_id__in={row.connection_id for row in rows},
+        message_id__in={row.message_id for row in rows},
+    ).order_by("at", "id")
+
+
+def _by_exchange(rows: Iterable[LoggedMessage]) -> dict[tuple[object, str, str], list[LoggedMessage]]:
+    known: dict[tuple[object, str, str], list[LoggedMessage]] = {}
+    for row in rows:
+        known.setdefault((row.connection_id, row.message_id, row.direction), []).append(row)
+    return known

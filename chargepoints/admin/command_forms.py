@@ -81,7 +81,7 @@ class PayloadForm(forms.Form):
         self.version, self.action = version, action
         if action not in actions_to_station(version):
             raise KeyError(action)
-        super().__init__(data, prefix="payload", use_required_attribute=True)
+        super().__init__(data, prefix="payload", label_suffix="", use_required_attribute=True)
         definition = schema(version, action)
         required = set(definition.get("required", ()))
         for name, described in definition.get("properties", {}).items():

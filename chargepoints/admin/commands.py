@@ -1,23 +1,26 @@
 """Commands: what was asked of stations, and what became of it."""
 
-import json
 from typing import Any
 
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from chargepoints.admin.command_filters import ActionFilter, ActorFilter, OriginFilter
+from chargepoints.admin.command_shown import command_shown, sent_page
+from chargepoints.admin.json_box import pretty
 from chargepoints.admin.pills import pill
-from chargepoints.message_pairs import MessageQuery, find_messages
-from chargepoints.models import Command, CommandState, Outcome
+from chargepoints.models import Command
 from chargepoints.services.commands import cancel_command
 from chargepoints.services.shown_payloads import shown_payload
 from tenants.admin.base import ReadOnlyAdmin, has_role
 from tenants.models import Role
+
+__all__ = ["CommandAdmin", "pretty"]
 
 
 @admin.register(Command)
@@ -26,8 +29,18 @@ class CommandAdmin(ReadOnlyAdmin):
         *("created_at", "charge_point", "action", "state_shown", "outcome_shown", "requested_by", "origin"),
         "finished_at",
     ]
-    list_filter = ["state", "outcome", "action", "origin"]
-    search_fields = ["charge_point__identity_key", "requested_by"]
+    list_filter = [
+        *(
+            ("state", ChoicesDropdownFilter),
+            ("outcome", ChoicesDropdownFilter),
+            ActionFilter,
+            OriginFilter,
+            ActorFilter,
+        ),
+    ]
+    list_filter_submit = True
+    search_fields = ["charge_point__identity_key"]
+    search_help_text = _("Charge point")
     list_select_related = ["charge_point"]
     date_hierarchy = "created_at"
     change_form_before_template = "office/command.html"
@@ -60,7 +73,7 @@ class CommandAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         command = self.get_object(request, object_id)
-        extra = {} if command is None else self._shown(request, command)
+        extra = {} if command is None else command_shown(request, command)
         return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 
     def get_urls(self) -> list[URLPattern]:
@@ -76,21 +89,7 @@ class CommandAdmin(ReadOnlyAdmin):
         command = Command.objects.select_related("charge_point").filter(pk=pk).first()
         if command is None:
             raise Http404
-        return render(request, "office/command_live.html", self._shown(request, command))
-
-    def _shown(self, request: HttpRequest, command: Command) -> dict[str, Any]:
-        query = MessageQuery(charge_point_id=command.charge_point_id, direction="out", message_id=str(command.pk))
-        pairs, _following = find_messages(query, limit=3)
-        return {
-            "command": command,
-            "state_pill": pill(command.state, command.get_state_display()),
-            "outcome_pill": pill(command.outcome, command.get_outcome_display()) if command.outcome else "",
-            "reply": pretty(command.reply) if command.reply is not None else "",
-            "late_reply": pretty(command.late_reply) if command.late_reply is not None else "",
-            "settled": command.is_final and command.outcome != Outcome.WAITING,
-            "pairs": pairs,
-            "may_cancel": command.state == CommandState.QUEUED and has_role(request, Role.OPERATOR),
-        }
+        return render(request, "office/command_live.html", command_shown(request, command))
 
     def cancel_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """POST only; a sent command can't be taken back."""
@@ -99,9 +98,7 @@ class CommandAdmin(ReadOnlyAdmin):
             raise Http404
         if not cancel_command(command, request.user.get_username(), origin="admin"):
             messages.warning(request, _("The command has been sent or has ended: it can't be cancelled."))
+        if "station" in request.POST:
+            # From the page of its charge point, where it is watched too.
+            return HttpResponseRedirect(sent_page(command))
         return HttpResponseRedirect(reverse("admin:chargepoints_command_change", args=[command.pk]))
-
-
-def pretty(value: Any) -> SafeString:
-    """JSON for people."""
-    return format_html('<pre class="json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))

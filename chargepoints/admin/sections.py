@@ -1,11 +1,12 @@
 """What higher apps add to the pages of a charge point and of a session.
 
 This app can't import them, so they register here when the back office is discovered (in their `admin` modules):
-sections that stand on a page, and views below its address. A view with a title is a tab beside the page.
+sections that stand on a page, and views below its address. A view with a title is a tab beside the page. Figures of
+connectors stand at each connector of a charge point.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from chargepoints.models import ChargePoint, Transaction
 from tenants.admin.base import has_role
 from tenants.models import Role
 
@@ -22,6 +24,9 @@ Page = Literal["charge_point", "transaction"]
 # Safe HTML for the row; empty: nothing to show.
 Render = Callable[[HttpRequest, Any], str]
 View = Callable[[HttpRequest, Any], HttpResponseBase]
+# (request, charge point, the session that runs on each connector or None, by EVSE number) -> safe HTML by EVSE number.
+# For all connectors at once: as many queries for ten as for one.
+Figures = Callable[[HttpRequest, ChargePoint, Mapping[int, Transaction | None]], Mapping[int, str]]
 Text = str | Promise
 
 HOME: dict[Page, tuple[str, Text]] = {
@@ -60,8 +65,18 @@ class Section:
     below: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectorFigure:
+    """What is shown of each connector under `title`."""
+
+    title: Text
+    figures: Figures
+    order: int
+
+
 _sections: defaultdict[Page, dict[str, Section]] = defaultdict(dict)
 _views: defaultdict[Page, dict[str, PageView]] = defaultdict(dict)
+_figures: dict[str, ConnectorFigure] = {}
 
 
 def register_section(page: Page, name: str, *, order: int = 100, below: bool = False) -> Callable[[Render], Render]:
@@ -88,6 +103,29 @@ def register_view(
         return view
 
     return register
+
+
+def register_connector_figure(name: str, *, title: Text, order: int = 100) -> Callable[[Figures], Figures]:
+    """Decorator: what `figures` gives stands at the connectors of a charge point; lower `order` comes first."""
+
+    def register(figures: Figures) -> Figures:
+        if name in _figures:
+            raise ValueError(f"connectors have a figure {name} already")
+        _figures[name] = ConnectorFigure(title, figures, order)
+        return figures
+
+    return register
+
+
+def connector_figures(
+    request: HttpRequest, station: ChargePoint, sessions: Mapping[int, Transaction | None]
+) -> dict[int, list[tuple[Text, str]]]:
+    """(title, HTML) of what is known of each connector, by EVSE number."""
+    shown: dict[int, list[tuple[Text, str]]] = {number: [] for number in sessions}
+    for one in sorted(_figures.values(), key=lambda figure: figure.order):
+        for number, html in one.figures(request, station, sessions).items():
+            shown[number].append((one.title, html))
+    return shown
 
 
 def sections_of(page: Page, request: HttpRequest, row: Any) -> dict[str, list[str]]:

@@ -238,7 +238,7 @@ def _confirm(request: HttpRequest, station: ChargePoint, **context: Any) -> Http
 
 def _render(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     shared = admin.site.each_context(request)
-    return TemplateResponse(request, template, {**shared, "opts": ChargePoint._meta, **context})
+    return TemplateResponse(request, template, {**shared, **context})
 
 
 def colour_of(row: StationCertificate) -> str:

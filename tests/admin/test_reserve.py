@@ -51,7 +51,7 @@ def test_a_reservation_gets_its_number_and_its_row(operator: Client, tenant: Ten
         row = Reservation.objects.select_related("command").get()
         assert (row.state, row.evse_number, row.id_tag, row.requested_by) == ("requested", 1, "TAG", "oscar")
         assert row.command is not None
-        assert answer["Location"] == reverse("admin:chargepoints_command_change", args=[row.command_id])
+        assert answer["Location"] == reverse("admin:charge_point_send", args=[station.pk]) + f"?sent={row.command_id}"
         assert (row.command.origin, row.command.payload["reservationId"]) == ("admin", row.protocol_id)
 
 

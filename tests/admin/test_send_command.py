@@ -216,7 +216,7 @@ def test_from_the_list_to_many_charge_points(operator: Client, tenant: Tenant, s
     only = operator.get(reverse("admin:bulk_command_live", args=[bulk.pk]) + "?only=rejected").content.decode()
     assert ">CP1<" in only
     assert ">CP2<" not in only
-    csv = operator.get(reverse("admin:bulk_command_csv", args=[bulk.pk])).content.decode()
+    csv = operator.get(reverse("admin:bulk_command_csv", args=[bulk.pk])).getvalue().decode()
     assert csv.splitlines()[1].startswith("CP1,rejected")
 
 

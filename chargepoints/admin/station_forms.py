@@ -1,0 +1,175 @@
+"""The forms of what an operator does most with a charge point. Each knows the call that it becomes."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from chargepoints.models import ChargePoint, Transaction
+from chargepoints.protocol.validation import schema
+from chargepoints.services.remote_limits import LimitValues
+
+MOST_CONNECTORS = 200
+
+
+class ActionForm(forms.Form):
+    """`payload()` of a valid form is that of the action. `sessions`: those that run on the charge point."""
+
+    def __init__(
+        self, data: Any = None, *, station: ChargePoint, sessions: Sequence[Transaction], initial: Any = None
+    ) -> None:
+        super().__init__(data, initial=initial, label_suffix="")
+        self.station, self.sessions = station, sessions
+
+    def payload(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def limits(self) -> LimitValues | None:
+        """What the session that it begins is limited to."""
+        return None
+
+    def _offer_connectors(self, *first: tuple[str, str]) -> None:
+        numbers = self.station.evses.filter(number__gt=0).order_by("number").values_list("number", flat=True)
+        choices = [*first, *((str(number), str(number)) for number in numbers[:MOST_CONNECTORS])]
+        self.fields["connector"].choices = choices  # type: ignore[attr-defined]
+
+
+class StartForm(ActionForm):
+    """Which connector, which driver (OCPP 1.6 §5.11)."""
+
+    connector = forms.ChoiceField(label=gettext_lazy("Connector"), required=False)
+    id_tag = forms.CharField(label=gettext_lazy("Id tag"), max_length=20)
+    max_kwh = forms.DecimalField(
+        label=gettext_lazy("At most kWh"), required=False, min_value=Decimal("0.001"), max_digits=9, decimal_places=3
+    )
+    max_minutes = forms.IntegerField(
+        label=gettext_lazy("At most minutes"), required=False, min_value=1, max_value=1_000_000
+    )
+    max_cost = forms.DecimalField(
+        label=gettext_lazy("At most this cost, with tax"),
+        required=False,
+        min_value=Decimal("0.0001"),
+        max_digits=12,
+        decimal_places=4,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer_connectors(("", _("the station chooses")))
+
+    def payload(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        connector = {"connectorId": int(given["connector"])} if given["connector"] else {}
+        return {"idTag": given["id_tag"], **connector}
+
+    def limits(self) -> LimitValues | None:
+        kwh, minutes, cost = (self.cleaned_data[name] for name in ("max_kwh", "max_minutes", "max_cost"))
+        limits = LimitValues(kwh and kwh * 1000, minutes and minutes * 60, cost)
+        return None if limits == LimitValues() else limits
+
+
+class StopForm(ActionForm):
+    """Which session (OCPP 1.6 §5.12)."""
+
+    session = forms.ChoiceField(label=gettext_lazy("Session"), widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["session"].choices = [(one.protocol_id, _said(one)) for one in self.sessions]  # type: ignore[attr-defined]
+        if len(self.sessions) == 1:
+            self.fields["session"].initial = self.sessions[0].protocol_id
+
+    def payload(self) -> dict[str, Any]:
+        return {"transactionId": int(self.cleaned_data["session"])}
+
+
+class UnlockForm(ActionForm):
+    """Which connector (OCPP 1.6 §5.18)."""
+
+    connector = forms.ChoiceField(label=gettext_lazy("Connector"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer_connectors()
+
+    def payload(self) -> dict[str, Any]:
+        return {"connectorId": int(self.cleaned_data["connector"])}
+
+
+class ResetForm(ActionForm):
+    """How (OCPP 1.6 §5.14)."""
+
+    kind = forms.ChoiceField(
+        label=gettext_lazy("How"),
+        widget=forms.RadioSelect,
+        initial="Soft",
+        choices=[
+            ("Soft", gettext_lazy("Soft: it ends what runs, tells us, then restarts")),
+            ("Hard", gettext_lazy("Hard: it restarts at once, as if its power had been cut")),
+        ],
+    )
+
+    def payload(self) -> dict[str, Any]:
+        return {"type": self.cleaned_data["kind"]}
+
+
+class AvailabilityForm(ActionForm):
+    """In or out of service (OCPP 1.6 §5.2)."""
+
+    connector = forms.ChoiceField(label=gettext_lazy("What"), initial="0")
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Shall be"),
+        widget=forms.RadioSelect,
+        choices=[("Inoperative", gettext_lazy("Out of service")), ("Operative", gettext_lazy("In service"))],
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer_connectors(("0", _("the whole station")))
+
+    def payload(self) -> dict[str, Any]:
+        return {"connectorId": int(self.cleaned_data["connector"]), "type": self.cleaned_data["kind"]}
+
+
+class TriggerForm(ActionForm):
+    """Which message, of which connector (OCPP 1.6 §5.17)."""
+
+    message = forms.ChoiceField(label=gettext_lazy("Message"), initial="StatusNotification")
+    connector = forms.ChoiceField(label=gettext_lazy("Connector"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = schema("1.6", "TriggerMessage")["properties"]["requestedMessage"]["enum"]
+        self.fields["message"].choices = [(name, name) for name in known]  # type: ignore[attr-defined]
+        self._offer_connectors(("", _("all, or the station")))
+
+    def payload(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        connector = {"connectorId": int(given["connector"])} if given["connector"] else {}
+        return {"requestedMessage": given["message"], **connector}
+
+
+def _said(session: Transaction) -> str:
+    """`Connector 1: TAG, since 17:05, 12.345 kWh`."""
+    energy = "" if session.energy_wh is None else f", {session.energy_wh / 1000:.3f} kWh"
+    return _("Connector %(number)s: %(tag)s, since %(time)s%(energy)s") % {
+        "number": session.evse.number,
+        "tag": session.id_tag,
+        "time": date_format(timezone.localtime(session.started_at), "Y-m-d H:i"),
+        "energy": energy,
+    }
+
+
+FORMS: Final[dict[str, type[ActionForm]]] = {
+    "start": StartForm,
+    "stop": StopForm,
+    "unlock": UnlockForm,
+    "reset": ResetForm,
+    "availability": AvailabilityForm,
+    "trigger": TriggerForm,
+}
