@@ -5,9 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Exists, OuterRef
-
-from chargepoints.models import ChargePoint, Connector, Registration, StationConnection, Transaction
+from chargepoints.models import ChargePoint, Connector, Registration, Site, StationConnection, Transaction
 from tenants.context import tenant_transaction
 
 OFFLINE = "Offline"
@@ -43,19 +41,36 @@ class Tile(NamedTuple):
     session: RunningSession | None
 
 
-Tiles = Mapping[str, Tile]
+class Place(NamedTuple):
+    """A site. `at`: latitude and longitude in degrees (WGS 84); None where nobody has said where it is."""
+
+    name: str
+    at: tuple[float, float] | None
 
 
-def board_of(tenant_id: int) -> tuple[dict[str, Tile], dict[int, str]]:
-    """(tiles by key, names of sites by id), in three queries however large the fleet. Opens the tenant's scope itself."""
+class Board(NamedTuple):
+    """Tiles by key; the sites that have any, by id."""
+
+    tiles: dict[str, Tile]
+    sites: dict[int, Place]
+
+
+def board_of(tenant_id: int) -> Board:
+    """The whole board, in five queries however large the fleet. Opens the tenant's scope itself."""
     with tenant_transaction(tenant_id):
-        sessions = _running_sessions()
-        tiles = _tiles_of_connectors(sessions)
-        tiles |= _tiles_of_stations({tile.station_id for tile in tiles.values()})
-        names = dict(
-            ChargePoint.objects.filter(site__isnull=False).order_by().values_list("site_id", "site__name").distinct()
-        )
-    return tiles, names
+        live = set(StationConnection.objects.live().values_list("charge_point_id", flat=True))
+        tiles = _tiles_of_connectors(_running_sessions(), live)
+        tiles |= _tiles_of_stations({tile.station_id for tile in tiles.values()}, live)
+        return Board(tiles, _sites({tile.site_id for tile in tiles.values()}))
+
+
+def _sites(wanted: set[int | None]) -> dict[int, Place]:
+    rows = Site.objects.order_by().values_list("pk", "name", "latitude", "longitude")
+    return {
+        pk: Place(name, None if north is None or east is None else (float(north), float(east)))
+        for pk, name, north, east in rows
+        if pk in wanted
+    }
 
 
 def _running_sessions() -> dict[int, RunningSession]:
@@ -74,12 +89,10 @@ def _running_sessions() -> dict[int, RunningSession]:
     }
 
 
-def _tiles_of_connectors(sessions: Mapping[int, RunningSession]) -> dict[str, Tile]:
-    live = StationConnection.objects.live().filter(charge_point=OuterRef("charge_point_id"))
+def _tiles_of_connectors(sessions: Mapping[int, RunningSession], live: set[int]) -> dict[str, Tile]:
     rows = (
         Connector.objects.filter(evse__number__gt=0)
         .order_by()
-        .annotate(online=Exists(live))
         .values_list(
             "pk",
             "charge_point_id",
@@ -92,12 +105,11 @@ def _tiles_of_connectors(sessions: Mapping[int, RunningSession]) -> dict[str, Ti
             "status",
             "error_code",
             "status_at",
-            "online",
         )
     )
     tiles = {}
-    for pk, station_id, identity, site_id, registration, seen_at, evse, number, status, error, at, online in rows:
-        shown = _shown(registration, online, status)
+    for pk, station_id, identity, site_id, registration, seen_at, evse, number, status, error, at in rows:
+        shown = shown_status(registration, station_id in live, status)
         tiles[f"c{pk}"] = Tile(
             station_id,
             identity,
@@ -113,22 +125,22 @@ def _tiles_of_connectors(sessions: Mapping[int, RunningSession]) -> dict[str, Ti
     return tiles
 
 
-def _tiles_of_stations(known: set[int]) -> dict[str, Tile]:
+def _tiles_of_stations(known: set[int], live: set[int]) -> dict[str, Tile]:
     """Stations whose connectors nobody knows yet: they have never told a status."""
-    live = StationConnection.objects.live().filter(charge_point=OuterRef("pk"))
-    rows = ChargePoint.objects.order_by().annotate(online=Exists(live))
+    rows = ChargePoint.objects.order_by().filter(connectors__isnull=True)
     tiles = {}
-    for pk, identity, site_id, registration, seen_at, online in rows.filter(connectors__isnull=True).values_list(
-        "pk", "identity", "site_id", "registration", "last_seen_at", "online"
+    for pk, identity, site_id, registration, seen_at in rows.values_list(
+        "pk", "identity", "site_id", "registration", "last_seen_at"
     ):
         if pk not in known:
-            status = _shown(registration, online, "")
+            status = shown_status(registration, pk in live, "")
             shown = NEVER_SEEN if status == OFFLINE and seen_at is None else status
             tiles[f"s{pk}"] = Tile(pk, identity, 0, 0, site_id, shown, "", "", _iso(seen_at), None)
     return tiles
 
 
-def _shown(registration: str, online: bool, status: str) -> str:
+def shown_status(registration: str, online: bool, status: str) -> str:
+    """What is said of a connector: its own word, unless its station may not work or is away."""
     if registration != Registration.ACCEPTED:
         return registration
     return status if online else OFFLINE

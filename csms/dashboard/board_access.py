@@ -11,9 +11,8 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest
 
-from tenants.middleware import SESSION_KEY
+from tenants.middleware import chosen_access
 from tenants.models import User
-from tenants.selectors import accesses_of
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -56,6 +55,5 @@ def access_of_session(session_key: str) -> BoardAccess | None:
     user = get_user(request)
     if not isinstance(user, User) or not user.is_active:
         return None
-    accesses, chosen = accesses_of(user), request.session.get(SESSION_KEY)
-    access = next((one for one in accesses if one.tenant.slug == chosen), accesses[0] if accesses else None)
+    access = chosen_access(user, request.session).access
     return None if access is None else BoardAccess(user.pk, access.tenant.pk)

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -30,6 +32,15 @@ ICONS = {
     "Pending": "hourglass_empty",
     "Rejected": "do_not_disturb_on",
 }
+# The counts of a site on the map, what needs somebody first: a site looks like the first that it has one of.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "faulted": ("Faulted",),
+    "offline": (OFFLINE, NEVER_SEEN),
+    "charging": ("Charging", "SuspendedEV", "SuspendedEVSE"),
+    "free": ("Available",),
+    "other": (),
+}
+MOST_ZOOM = 19
 
 
 def board_page(request: HttpRequest) -> HttpResponse:
@@ -40,7 +51,9 @@ def board_page(request: HttpRequest) -> HttpResponse:
         "socket_path": PATH,
         "station_url": reverse("admin:chargepoints_chargepoint_change", args=[0]),
         "session_url": reverse("admin:chargepoints_transaction_change", args=[0]),
+        "site_url": reverse("admin:chargepoints_site_change", args=[0]),
         "words": words(),
+        "map": map_config(),
     }
     return TemplateResponse(request, "office/board.html", context)
 
@@ -61,4 +74,49 @@ def words() -> dict[str, Any]:
         "days": _("d"),
         "sessions": _("charging"),
         "shown": _("shown"),
+    }
+
+
+def map_config() -> dict[str, Any]:
+    """What the map's script needs: where tiles come from (empty: nowhere), Leaflet's files, its words."""
+    groups = {
+        "faulted": "Faulted",
+        "offline": OFFLINE,
+        "charging": "Charging",
+        "free": "Available",
+        "other": "Reserved",
+    }
+    names = {
+        "faulted": _("faulted"),
+        "offline": _("offline"),
+        "charging": _("charging"),
+        "free": _("free"),
+        "other": _("other"),
+    }
+    return {
+        "tiles": settings.MAP_TILES_URL,
+        "attribution": settings.MAP_TILES_ATTRIBUTION,
+        "zoom": MOST_ZOOM,
+        "script": static("leaflet/leaflet.js"),
+        "style": static("leaflet/leaflet.css"),
+        "groups": {
+            group: {
+                "statuses": list(statuses),
+                "text": names[group],
+                "icon": ICONS[groups[group]],
+                "kind": COLOURS.get(groups[group], "off"),
+            }
+            for group, statuses in GROUPS.items()
+        },
+        "words": {
+            "sites": _("sites"),
+            "noPlace": _("no coordinates"),
+            "setPlace": _("Set them"),
+            "asTiles": _("Show as tiles"),
+            "more": _("and {count} more"),
+            "close": _("Close"),
+            "zoomIn": _("Zoom in"),
+            "zoomOut": _("Zoom out"),
+            "failed": _("The map could not be loaded."),
+        },
     }

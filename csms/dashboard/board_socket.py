@@ -1,10 +1,10 @@
 """The websocket behind an open live board (`/admin/live/board`): what changed, once a second at most.
 
-Messages to the page, JSON: `{"type": "full", "sites": {id: name}, "tiles": {key: tile}}` first and whenever all is to be
+Messages to the page, JSON: `{"type": "full", "sites": {id: site}, "tiles": {key: tile}}` first and whenever all is to be
 drawn anew; `{"type": "changes", "tiles": {key: tile or null}}`; `{"type": "stale"}` while the database can't be read, and
 `{"type": "fresh"}` after; `{"type": "alive"}` when there was nothing to say for a while. A tile is what `Tile` names, a
-`session` in it what `RunningSession` names. Closes with 4401 when the session no longer gives access, with 1013 when there
-are too many pages. The page has nothing to say.
+`session` in it what `RunningSession` names, a site what `Place` names. Closes with 4401 when the session no longer gives
+access, with 1013 when there are too many pages. The page has nothing to say.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from csms import metrics
 from csms.dashboard.board import Tile
 from csms.dashboard.board_access import BoardAccess, access_of_session, is_from_our_pages, session_key_of
 from csms.dashboard.feed import PERIOD_S, BoardFeed, BoardFeeds, BoardPage
@@ -125,7 +126,8 @@ async def _tell(feed: BoardFeed, page: BoardPage, send: Send) -> None:
     page.whole, page.keys = False, set()
     if whole and feed.known:
         tiles = {key: shown(tile) for key, tile in feed.tiles.items()}
-        await _say(send, {"type": "full", "sites": feed.sites, "tiles": tiles})
+        sites = {key: site._asdict() for key, site in feed.sites.items()}
+        await _say(send, {"type": "full", "sites": sites, "tiles": tiles})
     elif whole:
         page.whole = True
     elif keys:
@@ -139,4 +141,5 @@ def shown(tile: Tile) -> dict[str, Any]:
 
 
 async def _say(send: Send, message: dict[str, Any]) -> None:
+    metrics.BOARD_PUSHES.labels(message["type"]).inc()
     await send({"type": "websocket.send", "text": json.dumps(message, separators=(",", ":"))})

@@ -12,7 +12,8 @@ from typing import TypeVar
 import structlog
 
 from chargepoints.gateway.threads import DatabaseThreads
-from csms.dashboard.board import Tile, board_of
+from csms import metrics
+from csms.dashboard.board import Board, Place, Tile, board_of
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +21,6 @@ PERIOD_S = 1.0
 # Reading takes a tenth of the time at most, however many connectors there are.
 SHARE = 10
 T = TypeVar("T")
-Board = tuple[dict[str, Tile], dict[int, str]]
 
 
 class BoardPage:
@@ -51,13 +51,14 @@ class BoardFeed:
         self._pages: set[BoardPage] = set()
         self._task: asyncio.Task[None] | None = None
         self.tiles: dict[str, Tile] = {}
-        self.sites: dict[int, str] = {}
+        self.sites: dict[int, Place] = {}
         self.known = False
 
     def open(self) -> BoardPage:
         """A page that begins to look; it is told of everything first."""
         page = BoardPage()
         self._pages.add(page)
+        metrics.BOARDS_OPEN.inc()
         if self.known:
             page.note(set(), True)
         if self._task is None or self._task.done():
@@ -65,7 +66,9 @@ class BoardFeed:
         return page
 
     def close(self, page: BoardPage) -> None:
-        self._pages.discard(page)
+        if page in self._pages:
+            self._pages.discard(page)
+            metrics.BOARDS_OPEN.dec()
 
     @property
     def pages(self) -> int:
@@ -78,16 +81,18 @@ class BoardFeed:
                 tiles, sites = await self._read(self._tenant_id)
             except Exception as error:
                 log.warning("board not read", tenant_id=self._tenant_id, error=str(error)[:200])
+                metrics.BOARD_FAILURES.inc()
                 self._tell_freshness(False)
             else:
+                metrics.BOARD_SECONDS.observe(time.monotonic() - began)
                 self._take(tiles, sites)
                 self._tell_freshness(True)
             await asyncio.sleep(max(PERIOD_S, SHARE * (time.monotonic() - began)))
         # Whoever comes next must not be shown how it was long ago.
         self.known = False
 
-    def _take(self, tiles: dict[str, Tile], sites: dict[int, str]) -> None:
-        # Names of sites change once in a blue moon: then all is drawn anew.
+    def _take(self, tiles: dict[str, Tile], sites: dict[int, Place]) -> None:
+        # Sites change once in a blue moon: then all is drawn anew.
         whole = not self.known or sites != self.sites
         changed = {key for key, tile in tiles.items() if self.tiles.get(key) != tile} | (
             self.tiles.keys() - tiles.keys()

@@ -1,4 +1,4 @@
-"""Charge detail records: read, downloaded as receipts, corrected. The cost of a session on its page."""
+"""Charge detail records: read, printed and downloaded as receipts, corrected."""
 
 from fractions import Fraction
 from typing import Any
@@ -7,41 +7,26 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.admin.pills import pill
-from chargepoints.admin.sections import register_section
-from chargepoints.models import Transaction
 from metering.admin.cost_table import price_context, terms_of
-from metering.models import ChargeDetailRecord
-from metering.pricing.cost import cost_of, price_of
+from metering.models import ChargeDetailRecord, Tariff
+from metering.pricing.cost import price_of
 from metering.pricing.lines import priced_line
 from metering.pricing.money import half_up, shown_amount
 from metering.pricing.receipt import receipt_pdf
+from metering.pricing.receipt_content import receipt_of
 from metering.pricing.records import Superseded, correct_record
 from tenants.admin.base import ReadOnlyAdmin, has_role
+from tenants.admin.filters import KnownFilter
 from tenants.models import Role
 
 Record = ChargeDetailRecord
-
-
-@register_section("transaction", "cost", order=30)
-def cost_section(request: HttpRequest, session: Transaction) -> str:
-    """What the session costs: so far, or by its record."""
-    cost = cost_of(session, timezone.now())
-    context = {
-        "cost": cost,
-        "shown": price_context(cost.price, terms_of(cost.snapshot)),
-        "tariff_name": cost.snapshot["name"] if cost.snapshot else "",
-        "running": session.state == Transaction.State.ACTIVE,
-    }
-    return render_to_string("office/cost.html", context, request)
 
 
 class CorrectionForm(forms.Form):
@@ -85,13 +70,30 @@ class CorrectionForm(forms.Form):
         return {}
 
 
+class CurrencyFilter(KnownFilter):
+    """Those that the tariffs are in: the records are too many to be asked."""
+
+    title = _("currency")
+    parameter_name = "currency"
+
+    def words(self) -> list[tuple[str, Any]]:
+        found = Tariff.objects.order_by("currency").values_list("currency", flat=True).distinct()
+        return [(currency, currency) for currency in found]
+
+
 @admin.register(Record)
 class RecordAdmin(ReadOnlyAdmin):
     list_display = [
         *("number", "shown_state", "charge_point", "connector", "id_tag", "stopped_at", "energy", "total", "receipt"),
     ]
-    list_filter = ["currency"]
-    search_fields = ["number", "charge_point", "id_tag", "transaction__protocol_id"]
+    list_filter = [CurrencyFilter]
+    list_filter_submit = True
+    search_fields = [
+        *("=number", "^transaction__protocol_id", "transaction__charge_point__identity_key"),
+        *("transaction__id_tag_row__token_key", "transaction__id_tag_row__holder"),
+    ]
+    # As the index has them; a correction stands beside what it corrects.
+    ordering = ["-stopped_at", "-pk"]
     date_hierarchy = "stopped_at"
     change_form_outer_before_template = "office/record.html"
     fields = [
@@ -126,7 +128,9 @@ class RecordAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Receipt"))
     def receipt(self, row: Record) -> SafeString:
         url = reverse("admin:charge_record_receipt", args=[row.pk])
-        return format_html('<a class="office-link" href="{}">PDF</a>', url)
+        page = reverse("admin:charge_record_print", args=[row.pk])
+        text = '<a class="office-link" href="{}">{}</a> <a class="office-link" href="{}">PDF</a>'
+        return format_html(text, page, _("Page"), url)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -146,6 +150,7 @@ class RecordAdmin(ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         own = [
             path("<int:pk>/receipt/", wrap(self.receipt_view), name="charge_record_receipt"),
+            path("<int:pk>/receipt/page/", wrap(self.print_view), name="charge_record_print"),
             path("<int:pk>/correct/", wrap(self.correct_view), name="charge_record_correct"),
         ]
         return [*own, *super().get_urls()]
@@ -155,6 +160,14 @@ class RecordAdmin(ReadOnlyAdmin):
         record = self._record(request, pk, Role.VIEWER)
         response = HttpResponse(receipt_pdf(record), content_type="application/pdf")
         response["Content-Disposition"] = f'inline; filename="receipt-{record.number}.pdf"'
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def print_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The same as a page, to be read or printed."""
+        record = self._record(request, pk, Role.VIEWER)
+        context = {"receipt": receipt_of(record), "record": record}
+        response = TemplateResponse(request, "office/receipt.html", context)
         response["Cache-Control"] = "no-store"
         return response
 

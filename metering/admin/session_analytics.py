@@ -16,9 +16,9 @@ from metering.sessions.kept import analytics_of_any
 Row = tuple[object, object]
 
 
-@register_section("transaction", "analytics", order=30)
+@register_section("transaction", "analytics", order=40)
 def analytics(request: HttpRequest, session: Transaction) -> str:
-    """In figures: power, time, efficiency; limits where there are any."""
+    """Power, time, efficiency; limits where there are any. What stands on top of the page is not said again."""
     context = {"figures": _figures(session), "limits": _limits(session)}
     return render_to_string("office/session_analytics.html", context, request=request)
 
@@ -26,7 +26,6 @@ def analytics(request: HttpRequest, session: Transaction) -> str:
 def _figures(session: Transaction) -> list[Row]:
     found = analytics_of_any(session, timezone.now())
     rows: list[tuple[object, object | None]] = [
-        (_("Energy"), _scaled(found.energy_wh, "kWh")),
         (_("Peak power"), _scaled(found.peak_power_w, "kW")),
         (_("Mean power while charging"), _scaled(found.mean_power_w, "kW")),
         (_("Charging"), _duration(found.charging_seconds)),

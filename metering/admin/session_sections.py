@@ -17,10 +17,12 @@ from chargepoints.admin.sections import register_section, register_view
 from chargepoints.models import Transaction
 from metering.admin.chart_page import CHART_TEXTS, reading_rows
 from metering.admin.charts import SESSION_CHARTS, RangeForm, StrictForm, charts_json, json_response, refused
+from metering.admin.kept_curves import put_kept_curve
 from metering.api.reading_export import export_readings
 from metering.charts import LONGEST, SHORTEST
 from metering.models import Series
 from metering.reading_pages import Place, ReadingQuery, place_of, read_page, series_of, session_span
+from metering.sessions.kept import kept_curve
 from tenants.api.cursors import read_cursor, write_cursor
 from tenants.selectors import tenant_zone
 
@@ -91,17 +93,16 @@ def readings_data(request: HttpRequest, session: Transaction) -> HttpResponse:
     now = timezone.now()
     start, end = form.range(now, session_range(session, now))
     first: Decimal = session.meter_start_wh
-    return json_response(
-        charts_json(
-            session.charge_point_id,
-            SESSION_CHARTS,
-            evse_number=session.evse.number,
-            start=start,
-            end=end,
-            now=now,
-            register_from=first,
-        )
+    data = charts_json(
+        session.charge_point_id,
+        SESSION_CHARTS,
+        evse_number=session.evse.number,
+        start=start,
+        end=end,
+        now=now,
+        register_from=first,
     )
+    return json_response(put_kept_curve(data, kept_curve(session, now), SESSION_CHARTS))
 
 
 @register_view(PAGE, "readings/csv/", name="transaction_readings_csv")

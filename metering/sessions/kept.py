@@ -40,6 +40,14 @@ def analytics_of_any(session: Transaction, now: datetime) -> Analytics:
     return analytics_of(session, now)
 
 
+def kept_curve(session: Transaction, now: datetime) -> list[Point]:
+    """The curve as it was worked out, of a session whose readings have gone; else empty: the readings tell it."""
+    if session.stopped_at is None or _has_readings(session, now):
+        return []
+    kept = SessionAnalytics.objects.filter(transaction=session, content__isnull=False).first()
+    return [] if kept is None or kept.content is None else read_content(kept.content).curve
+
+
 def keep_due_analytics(now: datetime) -> int:
     """Work out those that are due, at most a batch; how many were kept."""
     with system_transaction():

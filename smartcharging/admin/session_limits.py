@@ -73,7 +73,7 @@ class NeedForm(forms.Form):
         self.add_error(name if name in self.fields else None, f"{error.sentence} ({error.reason})")
 
 
-@register_section("transaction", "limit", order=15)
+@register_section("transaction", "limit", order=35)
 def limit_section(request: HttpRequest, session: Transaction) -> str:
     """Nothing for a session that is over and of which nobody said a need."""
     running = session.state == ACTIVE

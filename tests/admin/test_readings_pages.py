@@ -23,7 +23,7 @@ from tests.admin.readings_data import MINUTE, add_bucket, add_samples, every, ma
 from tests.api.conftest import make_session, make_station
 
 STATION_VIEWS = ["readings", "readings_data", "readings_live", "readings_csv"]
-SESSION_VIEWS = ["figures", "readings_data", "readings_table", "readings_csv"]
+SESSION_VIEWS = ["figures", "timeline", "cost", "readings_data", "readings_table", "readings_csv"]
 HOUR = timedelta(hours=1)
 
 
@@ -190,8 +190,8 @@ def test_a_wrong_cursor_is_refused(session: Transaction, bob: User) -> None:
 def test_the_number_of_queries_does_not_grow(tenant: Tenant, station: ChargePoint, bob: User, now: datetime) -> None:
     client = office(bob)
     session = make_session(station, started_at=now - HOUR, start_received_at=now - HOUR)
-    for measurand in (POWER, ENERGY):
-        add_samples(make_series(station, measurand), (now - MINUTE, 7000), transaction_id=session.pk)
+    for measurand in (POWER, ENERGY, "SoC"):
+        add_samples(make_series(station, measurand), (now - MINUTE, 70), transaction_id=session.pk)
     change = reverse("admin:chargepoints_transaction_change", args=[session.pk])
     urls = [*(station_url(station, view) for view in STATION_VIEWS[:-1]), session_url(session), change]
     urls.append(station_url(station, "readings_energy") + "?period=hour")

@@ -1,11 +1,13 @@
 """The live board in a browser: what happens at the stations shows without a reload."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -23,7 +25,9 @@ def fleet(tenant: Tenant, db: None) -> list[Any]:
     """Four stations at two places: one charges, one is faulted, one free, one offline."""
     with system_transaction():
         now = timezone.now()
-        gateway = Gateway.objects.create(id=uuid4(), host="here", pid=1, channel="here", started_at=now, seen_at=now)
+        # A machine that is busy may take longer than a gateway's lease.
+        later = now + timedelta(hours=1)
+        gateway = Gateway.objects.create(id=uuid4(), host="here", pid=1, channel="here", started_at=now, seen_at=later)
     stations = [make_station(tenant, f"CP{number}") for number in range(1, 5)]
     make_session(stations[0], "1")
     with tenant_transaction(tenant.pk):
@@ -115,3 +119,116 @@ def test_a_lost_line_is_said_and_all_is_drawn_anew(
     with tenant_transaction(tenant.pk):
         Connector.objects.filter(charge_point=fleet[2]).update(status="Preparing")
     expect(page.locator(".board-tile", has_text="CP3")).to_contain_text("Preparing")
+
+
+@pytest.fixture
+def mapped(fleet: list[Any], tenant: Tenant) -> list[Any]:
+    """The depot stands in Hamburg; two more sites in Munich, close to each other; one nobody knows where."""
+    with tenant_transaction(tenant.pk):
+        Site.objects.filter(name="Depot").update(latitude=Decimal("53.55"), longitude=Decimal("9.99"))
+        near = [
+            Site.objects.create(
+                tenant=tenant, name=name, latitude=Decimal(north), longitude=Decimal("11.57") if north else None
+            )
+            for name, north in (("Mitte", "48.137"), ("Ost", "48.138"))
+        ]
+        lost = Site.objects.create(tenant=tenant, name="Somewhere")
+        type(fleet[0]).objects.filter(pk=fleet[2].pk).update(site=near[0])
+        type(fleet[0]).objects.filter(pk=fleet[3].pk).update(site=lost)
+        spare = make_station(tenant, "CP5")
+        type(fleet[0]).objects.filter(pk=spare.pk).update(site=near[1])
+    return fleet
+
+
+def test_the_map_has_a_marker_per_place_and_follows(
+    mapped: list[Any], tenant: Tenant, alice: User, signed_in: Open
+) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    page = signed_in("/admin/board/?view=map")
+    depot = page.locator(".board-pin-place[aria-label^='Depot']")
+    expect(depot).to_have_attribute("aria-label", "Depot: 1 faulted, 1 charging")
+    expect(depot.locator(".board-pin")).to_have_class(re.compile("board-pin-bad"))
+    both = page.locator(".board-pin-place[aria-label^='2 sites']")
+    expect(both).to_have_attribute("aria-label", "2 sites: 1 offline, 1 free")
+    expect(page.locator(".board-place", has_text="Somewhere")).to_contain_text("no coordinates")
+    with tenant_transaction(tenant.pk):
+        Connector.objects.filter(charge_point=mapped[1]).update(status="Available", error_code="NoError")
+    expect(depot).to_have_attribute("aria-label", "Depot: 1 charging, 1 free")
+    both.click()
+    expect(page.locator(".board-pin-place[aria-label^='Mitte']")).to_have_attribute("aria-label", "Mitte: 1 free")
+
+
+def test_a_site_opens_by_keyboard_and_leads_to_its_stations(mapped: list[Any], alice: User, signed_in: Open) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    page = signed_in("/admin/board/")
+    page.click("[data-view=map]")
+    depot = page.locator(".board-pin-place[aria-label^='Depot']")
+    expect(depot).to_be_visible()
+    assert page.url.endswith("?view=map")
+    depot.focus()
+    page.keyboard.press("Enter")
+    popup = page.locator(".board-popup")
+    expect(popup.locator(".board-line").first).to_be_focused()
+    expect(popup).to_contain_text("CP2")
+    page.keyboard.press("Escape")
+    expect(popup).to_have_count(0)
+    expect(depot).to_be_focused()
+    page.keyboard.press("Enter")
+    popup.locator("a", has_text="CP2").click()
+    page.wait_for_url(f"**/chargepoint/{mapped[1].pk}/change/")
+
+
+def test_filters_hold_on_the_map_and_in_its_address(mapped: list[Any], alice: User, signed_in: Open) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    page = signed_in("/admin/board/?view=map")
+    expect(page.locator(".board-pin-place")).to_have_count(2)
+    page.click(".board-counts button:has-text('Faulted')")
+    expect(page.locator(".board-pin-place")).to_have_count(1)
+    expect(page.locator(".board-pin-place")).to_have_attribute("aria-label", "Depot: 1 faulted")
+    assert "status=Faulted" in page.url
+    assert "view=map" in page.url
+    page.reload()
+    expect(page.locator(".board-pin-place")).to_have_count(1)
+
+
+# As if the setting named a server: before the map's script reads it.
+NAMES_TILES = """
+new MutationObserver(() => {
+  const config = document.getElementById("board-map");
+  if (!config || config.dataset.named || !config.nextElementSibling) return;
+  config.dataset.named = "1";
+  const tiles = "/tiles/{z}/{x}/{y}.svg", attribution = "Maps by Somebody";
+  config.textContent = JSON.stringify({ ...JSON.parse(config.textContent), tiles, attribution });
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def test_tiles_are_fetched_from_where_the_setting_says(mapped: list[Any], alice: User, signed_in: Open) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    page = signed_in("/admin/board/")
+    asked: list[str] = []
+
+    def tile(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=200, content_type="image/svg+xml", body="<svg xmlns='http://www.w3.org/2000/svg'/>")
+
+    page.route("**/tiles/*/*/*.svg", tile)
+    page.add_init_script(NAMES_TILES)
+    page.goto(page.url + "?view=map")
+    expect(page.locator(".leaflet-control-attribution")).to_have_text("Maps by Somebody")
+    expect(page.locator(".leaflet-tile-loaded").first).to_be_attached()
+    assert all(re.search(r"/tiles/\d+/\d+/\d+\.svg$", url) for url in asked)
+    assert page.locator(".board-graticule").count() == 0
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_the_map_fits_every_screen_and_everybody_can_read_it(
+    mapped: list[Any], alice: User, signed_in: Open, width: int, scheme: str
+) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    page = signed_in("/admin/board/?view=map", width, scheme)
+    expect(page.locator(".board-pin-place").first).to_be_visible()
+    expect(page.locator(".board-graticule").first).to_be_attached()
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 1
+    found = Axe().run(page, context=".board").response["violations"]
+    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []

@@ -13,11 +13,12 @@ from django.conf import settings
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from prometheus_client import REGISTRY
 
 from chargepoints.models import ChargePoint, Connector, Gateway, Registration, Site, StationConnection, Transaction
 from csms.asgi import application
 from csms.dashboard import board_socket
-from csms.dashboard.board import Tile, board_of
+from csms.dashboard.board import Board, Place, Tile, board_of
 from csms.dashboard.board_access import is_from_our_pages, session_key_of
 from csms.dashboard.feed import BoardFeed
 from tenants.context import system_transaction, tenant_transaction
@@ -65,7 +66,46 @@ def test_a_tile_says_what_its_connector_does(tenant: Tenant) -> None:
     )
     assert tile.session is not None
     assert (tile.session.id, tile.session.energy_wh, tile.session.power_w) == (session.pk, 1500, 7200)
-    assert sites == {site.pk: "Depot"}
+    assert sites == {site.pk: Place("Depot", None)}
+
+
+def test_sites_come_with_where_they_are_and_only_where_something_stands(tenant: Tenant) -> None:
+    make_station(tenant)
+    with tenant_transaction(tenant.pk):
+        depot = Site.objects.create(
+            tenant=tenant, name="Depot", latitude=Decimal("53.550341"), longitude=Decimal("9.993682")
+        )
+        Site.objects.create(tenant=tenant, name="Half", latitude=Decimal(1))
+        ChargePoint.objects.update(site=depot)
+    assert board_of(tenant.pk).sites == {depot.pk: Place("Depot", (53.550341, 9.993682))}
+
+
+def test_open_boards_and_what_they_are_told_are_counted(tenant: Tenant) -> None:
+    def count(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    async def look() -> float:
+        async def read(tenant_id: int) -> Board:
+            return Board({"c1": tile(1)}, {})
+
+        async def send(message: dict[str, Any]) -> None:
+            pass
+
+        feed = BoardFeed(tenant.pk, read)
+        page = feed.open()
+        async with asyncio.timeout(PATIENCE_S):
+            await page.changed.wait()
+        await board_socket._tell(feed, page, send)
+        opened = count("csms_boards_open")
+        feed.close(page)
+        feed.close(page)
+        return opened
+
+    before = count("csms_boards_open"), count("csms_board_pushes_total", type="full"), count("csms_board_seconds_count")
+    assert asyncio.run(look()) == before[0] + 1
+    assert count("csms_boards_open") == before[0]
+    assert count("csms_board_pushes_total", type="full") == before[1] + 1
+    assert count("csms_board_seconds_count") == before[2] + 1
 
 
 def test_what_is_offline_says_what_it_was(tenant: Tenant) -> None:

@@ -1,4 +1,5 @@
-// The live board: draws a tile per connector from what the socket says, and keeps the filters in the address.
+// The live board: draws a tile per connector from what the socket says, and keeps filters and view in the address.
+// The map (board_map.js) is another view of the same: it is told whenever something has changed.
 "use strict";
 (() => {
   const board = document.querySelector("[data-board]");
@@ -8,7 +9,9 @@
   const mark = part("mark"), filter = part("filter"), counts = part("counts"), sum = part("sum"), places = part("sites");
   const number = new Intl.NumberFormat(document.documentElement.lang || "en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
   const tiles = new Map(), drawn = new Map(), sections = new Map();
+  const views = [...board.querySelectorAll("[data-view]")], watchers = [];
   let sites = {}, heardAt = 0, socket = null, attempts = 0;
+  let view = new URLSearchParams(window.location.search).get("view") === "map" ? "map" : "tiles";
 
   // --- drawing ---
 
@@ -38,12 +41,15 @@
     return { item: make("li", "", link), link, name, icon, word, power, energy, more, site: undefined };
   };
 
+  const linkOf = (tile) => (tile.session
+    ? board.dataset.session.replace("/0/", `/${tile.session.id}/`) : board.dataset.station.replace("/0/", `/${tile.station_id}/`));
+
   const draw = (key, tile) => {
     let shown = drawn.get(key);
     if (!shown) drawn.set(key, (shown = card()));
     const kind = look(tile.status), session = tile.session;
     shown.link.className = `board-tile board-${kind.kind}`;
-    shown.link.href = session ? board.dataset.session.replace("/0/", `/${session.id}/`) : board.dataset.station.replace("/0/", `/${tile.station_id}/`);
+    shown.link.href = linkOf(tile);
     text(shown.name, placeOf(tile));
     text(shown.icon, kind.icon);
     text(shown.word, tile.error ? `${kind.text}: ${tile.error}` : kind.text);
@@ -69,14 +75,16 @@
     }
   };
 
+  const nameOf = (site) => (site === "null" ? words.noSite : sites[site] ? sites[site].name : "?");
+
   const sectionOf = (site) => {
     let section = sections.get(site);
     if (section) return section;
     const title = make("span"), count = make("span"), grid = make("ul", "board-grid");
     section = { box: make("section", "board-site", make("h2", "", title, count), grid), title, count, grid };
-    text(title, site === "null" ? words.noSite : sites[site] || "?");
+    text(title, nameOf(site));
     sections.set(site, section);
-    const order = [...sections.keys()].sort((a, b) => (a === "null") - (b === "null") || (sites[a] || "").localeCompare(sites[b] || ""));
+    const order = [...sections.keys()].sort((a, b) => (a === "null") - (b === "null") || nameOf(a).localeCompare(nameOf(b)));
     const next = order[order.indexOf(site) + 1];
     places.insertBefore(section.box, next === undefined ? null : sections.get(next).box);
     return section;
@@ -96,9 +104,22 @@
   const apply = () => {
     wanted = chosen();
     const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
+    if (view === "map") query.set("view", view);
     window.history.replaceState(null, "", query.size ? `?${query}` : window.location.pathname);
     for (const [key, tile] of tiles) drawn.get(key).item.hidden = !fits(tile);
     summarise();
+    tell(true);
+  };
+
+  // --- two views of it ---
+
+  // `anew`: other places are shown than before; else the same have changed.
+  const tell = (anew) => { if (view === "map") for (const watcher of watchers) watcher(anew); };
+  const show = (chosen) => {
+    view = chosen;
+    for (const button of views) button.setAttribute("aria-pressed", String(button.dataset.view === view));
+    places.hidden = view === "map";
+    part("map-area").hidden = view !== "map";
   };
 
   const options = (select, entries) => {
@@ -150,13 +171,14 @@
   const takeAll = (message) => {
     sites = message.sites;
     tiles.clear(); drawn.clear(); sections.clear(); places.replaceChildren();
-    options(filter.elements.site, Object.entries(sites).sort((a, b) => a[1].localeCompare(b[1])));
+    options(filter.elements.site, Object.entries(sites).map(([id, site]) => [id, site.name]).sort((a, b) => a[1].localeCompare(b[1])));
     const states = new Set(Object.values(message.tiles).map((tile) => tile.status));
     options(filter.elements.status, Object.keys(words.statuses).filter((state) => states.has(state)).map((state) => [state, look(state).text]));
     wanted = chosen();
     const order = Object.entries(message.tiles).sort(([, a], [, b]) => placeOf(a).localeCompare(placeOf(b), undefined, { numeric: true }));
     for (const [key, tile] of order) { tiles.set(key, tile); draw(key, tile); }
     summarise();
+    tell(true);
   };
 
   const takeChanges = (message) => {
@@ -165,6 +187,7 @@
       else if (tiles.delete(key)) { drawn.get(key).item.remove(); drawn.delete(key); }
     }
     summarise();
+    tell(false);
   };
 
   const say = (state) => {
@@ -200,7 +223,7 @@
   // Nothing for so long: the line is dead, whatever the browser believes.
   const watch = () => {
     if (socket && heardAt && Date.now() - heardAt > 40000) { heardAt = 0; socket.close(); }
-    if (!document.hidden) for (const [key, tile] of tiles) if (!drawn.get(key).item.hidden) drawTimes(tile, drawn.get(key));
+    if (!document.hidden && view === "tiles") for (const [key, tile] of tiles) if (!drawn.get(key).item.hidden) drawTimes(tile, drawn.get(key));
   };
 
   for (const [name, value] of new URLSearchParams(window.location.search)) if (["tag", "q"].includes(name)) filter.elements[name].value = value;
@@ -213,6 +236,10 @@
     filter.elements.status.value = wanted.status === item.dataset.status ? "" : item.dataset.status;
     apply();
   });
+  for (const button of views) button.addEventListener("click", () => { show(button.dataset.view); apply(); });
+  const narrow = (site) => { filter.elements.site.value = site; show("tiles"); apply(); };
+  window.csmsBoard = { board, words, tiles, number, make, text, look, placeOf, linkOf, nameOf, fits, narrow, watchers, site: (id) => sites[id], shown: () => view === "map" };
+  show(view);
   window.setInterval(watch, 1000);
   connect();
 })();
