@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from chargepoints.admin.bulk_tags import tags_page, tags_view
 from chargepoints.admin.pills import pill
-from chargepoints.admin.tag_files import export_tags, import_page
+from chargepoints.admin.tag_files import blank_view, export_tags, import_view
 from chargepoints.models import IdTag
 from chargepoints.services.tag_changes import NONE, Rights, rights_of, tags_changed, takes_away
 from tenants.admin.base import TenantModelAdmin
@@ -19,6 +21,9 @@ from tenants.models import Role
 @admin.register(IdTag)
 class IdTagAdmin(TenantModelAdmin):
     add_role = change_role = Role.OPERATOR
+    # Changing; Django's deletion asks for its own role.
+    action_role = Role.OPERATOR
+    actions = ["change_many"]
     list_before_template = "office/id_tag_buttons.html"
     list_display = [
         "token",
@@ -45,11 +50,19 @@ class IdTagAdmin(TenantModelAdmin):
         return pill(row.status, row.get_status_display())
 
     def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
         own = [
-            path("import/", self.admin_site.admin_view(import_page), name="id_tag_import"),
-            path("export/", self.admin_site.admin_view(export_tags), name="id_tag_export"),
+            path("import/", wrap(import_view), name="id_tag_import"),
+            path("import/blank.csv", wrap(blank_view), name="id_tag_import_blank"),
+            path("change/", wrap(tags_view), name="bulk_tags"),
+            path("export/", wrap(export_tags), name="id_tag_export"),
         ]
         return [*own, *super().get_urls()]
+
+    @admin.action(description=_("Change status, expiry or group …"))
+    def change_many(self, request: HttpRequest, queryset: QuerySet[IdTag]) -> HttpResponse:
+        """Nothing is changed yet: what, then who is meant."""
+        return tags_page(request, queryset)
 
     def save_model(self, request: HttpRequest, obj: IdTag, form: Any, change: bool) -> None:
         before = rights_of(IdTag.objects.get(pk=obj.pk)) if change else NONE

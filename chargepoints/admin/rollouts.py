@@ -1,26 +1,28 @@
 """Rollouts: laid out, looked over, confirmed; then watched, paused, resumed, cancelled."""
 
 from typing import Any
+from uuid import uuid4
 
-from django import forms
 from django.contrib import admin, messages
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from chargepoints.admin.bulk_choice import ids_of, order_of, page
 from chargepoints.admin.pills import pill
-from chargepoints.admin.uploads import form_page
-from chargepoints.models import FirmwareFile, FirmwareRollout, FirmwareUpdate, Site
+from chargepoints.admin.rollout_forms import RolloutForm
+from chargepoints.admin.rollout_page import failed_stations, rollout_csv, rollout_progress
+from chargepoints.models import ChargePoint, FirmwareFile, FirmwareRollout, StationConnection
 from chargepoints.services.rollouts import (
     Chosen,
-    Group,
     InvalidRollout,
-    Plan,
     WrongState,
     cancel_rollout,
     choose_stations,
@@ -32,6 +34,9 @@ from chargepoints.services.rollouts import (
 from tenants.admin.base import ReadOnlyAdmin, has_role
 from tenants.models import Role
 
+SHOWN, WAVES_SHOWN = 20, 5
+# The page that asks, sent twice within so long, is one rollout.
+ONCE_S = 3600
 State = FirmwareRollout.State
 CHANGES: dict[str, tuple[Any, Any, Any, Any]] = {
     "pause": (pause_rollout, _("Pause"), [State.RUNNING], _("No further wave begins; stations of this wave go on.")),
@@ -43,70 +48,6 @@ CHANGES: dict[str, tuple[Any, Any, Any, Any]] = {
         _("No further station is told. Those that have been told can't be stopped. This can't be undone."),
     ),
 }
-FIELDS = {"chargePointIds": "charge_points", "installTime": "install_at", "signed": "signed"}
-
-
-class RolloutForm(forms.Form):
-    """What, to whom, how fast."""
-
-    name = forms.CharField(label=_("Name"), max_length=120)
-    firmware = forms.ModelChoiceField(label=_("Firmware"), queryset=FirmwareFile.objects.none())
-    charge_points = forms.CharField(
-        label=_("These charge points"),
-        required=False,
-        widget=forms.Textarea({"rows": 3}),
-        help_text=_("Identities, with blanks or commas. Or, left empty, all that fit:"),
-    )
-    tags = forms.CharField(label=_("with all of these tags"), max_length=400, required=False)
-    site = forms.ModelChoiceField(label=_("at the site"), queryset=Site.objects.none(), required=False)
-    vendor = forms.CharField(label=_("of the vendor"), max_length=50, required=False)
-    model = forms.CharField(label=_("of the model"), max_length=50, required=False)
-    version = forms.CharField(label=_("with the firmware version"), max_length=100, required=False)
-    wave_size = forms.IntegerField(label=_("Stations in a wave"), min_value=1, max_value=1000, initial=10)
-    allowed_failures = forms.IntegerField(
-        label=_("Stop when more than so many have failed"), min_value=0, max_value=10_000, initial=1
-    )
-    wave_hours = forms.IntegerField(
-        label=_("Hours until a station that has not finished has failed"), min_value=1, max_value=720, initial=4
-    )
-    start_at = forms.DateTimeField(
-        label=_("Begin at"),
-        required=False,
-        widget=forms.DateTimeInput({"type": "datetime-local"}),
-        help_text=_("Empty: now."),
-    )
-    signed = forms.BooleanField(label=_("As signed updates (security extension)"), required=False)
-    install_at = forms.DateTimeField(
-        label=_("Install at (signed updates only)"),
-        required=False,
-        widget=forms.DateTimeInput({"type": "datetime-local"}),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["firmware"].queryset = FirmwareFile.objects.all()  # type: ignore[attr-defined]
-        self.fields["site"].queryset = Site.objects.all()  # type: ignore[attr-defined]
-
-    def group(self) -> Group:
-        given = self.cleaned_data
-        named = tuple(dict.fromkeys(given["charge_points"].replace(",", " ").split()))
-        if named:
-            return Group(charge_points=named)
-        return Group(
-            tags=tuple(tag.strip() for tag in given["tags"].split(",") if tag.strip()),
-            site=given["site"].name if given["site"] else "",
-            vendor=given["vendor"],
-            model=given["model"],
-            version=given["version"],
-        )
-
-    def plan(self) -> Plan:
-        names = ("name", "signed", "start_at", "install_at", "wave_size", "allowed_failures", "wave_hours")
-        return Plan(**{name: self.cleaned_data[name] for name in names})
-
-    def refuse(self, error: InvalidRollout) -> None:
-        for name, text in error.errors.items():
-            self.add_error(FIELDS.get(name), text)
 
 
 @admin.register(FirmwareRollout)
@@ -144,8 +85,7 @@ class FirmwareRolloutAdmin(ReadOnlyAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        given = request.POST if request.method == "POST" else None
-        form = RolloutForm(given, initial={"firmware": request.GET.get("firmware")})
+        form = RolloutForm(request.POST) if request.method == "POST" else RolloutForm(initial=self._initial(request))
         if request.method == "POST" and form.is_valid():
             try:
                 answer = self._create(request, form) if "confirmed" in request.POST else self._confirm(request, form)
@@ -153,38 +93,69 @@ class FirmwareRolloutAdmin(ReadOnlyAdmin):
                 form.refuse(error)
             else:
                 return answer
-        return form_page(
-            request,
-            form,
-            title=_("Roll out a firmware"),
-            consequence=_("Stations are told wave by wave. The next page says which; nothing is sent before."),
-            button=_("Look it over"),
-            back=reverse("admin:chargepoints_firmwarerollout_changelist"),
-        )
+        return _form_page(request, form)
+
+    def _initial(self, request: HttpRequest) -> dict[str, Any]:
+        """A firmware that was clicked on; or what failed of a rollout, once more."""
+        again = request.GET.get("again", "")
+        failed = FirmwareRollout.objects.filter(pk=again).first() if again.isascii() and again.isdigit() else None
+        if failed is None:
+            return {"firmware": request.GET.get("firmware")}
+        names = ("firmware", "signed", "wave_size", "allowed_failures", "wave_hours")
+        return {
+            **{name: getattr(failed, name) for name in names},
+            "name": str(_("%(name)s, again") % {"name": failed.name})[:120],
+            "stations": failed_stations(failed),
+        }
 
     def _confirm(self, request: HttpRequest, form: RolloutForm) -> HttpResponse:
         group, firmware, size = form.group(), form.cleaned_data["firmware"], form.cleaned_data["wave_size"]
         if group.is_empty():
             raise InvalidRollout({"chargePointIds": str(_("Name charge points, or say which."))})
         chosen = choose_stations(group, firmware)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Roll out %(firmware)s") % {"firmware": firmware},
-            "form": form,
-            "chosen": chosen,
-            "waves": _waves(chosen, size),
-            "back": reverse("admin:chargepoints_firmwarerollout_changelist"),
-        }
-        return TemplateResponse(request, "office/rollout_confirm.html", context)
+        waves = _waves(chosen, size)
+        online = set(
+            StationConnection.objects.live()
+            .filter(charge_point__in=[station.pk for station in chosen.stations])
+            .values_list("charge_point_id", flat=True)
+        )
+        return page(
+            request,
+            "office/rollout_confirm.html",
+            title=_("Roll out %(firmware)s") % {"firmware": firmware},
+            form=form,
+            chosen=chosen,
+            plan=form.plan(),
+            online=len(online),
+            offline=len(chosen.stations) - len(online),
+            number_of_waves=len(waves),
+            # The first ones, and the last: between them they are all alike.
+            waves=[
+                (number, [(one, one.pk in online) for one in stations[:SHOWN]], max(0, len(stations) - SHOWN))
+                for number, stations in (waves if len(waves) <= WAVES_SHOWN else [*waves[: WAVES_SHOWN - 1], waves[-1]])
+            ],
+            waves_left_out=max(0, len(waves) - WAVES_SHOWN),
+            unfit=chosen.unfit[:SHOWN],
+            order=uuid4(),
+            back=reverse("admin:chargepoints_firmwarerollout_changelist"),
+        )
 
     def _create(self, request: HttpRequest, form: RolloutForm) -> HttpResponse:
-        rollout = create_rollout(
-            firmware=form.cleaned_data["firmware"],
-            group=form.group(),
-            plan=form.plan(),
-            actor=request.user.get_username(),
-            origin="admin",
-        )
+        mark = f"csms:rollout:{order_of(request)}"
+        if not cache.add(mark, 1, ONCE_S):
+            messages.info(request, _("This rollout has been begun already."))
+            return HttpResponseRedirect(reverse("admin:chargepoints_firmwarerollout_changelist"))
+        try:
+            rollout = create_rollout(
+                firmware=form.cleaned_data["firmware"],
+                group=form.group(),
+                plan=form.plan(),
+                actor=request.user.get_username(),
+                origin="admin",
+            )
+        except Exception:
+            cache.delete(mark)
+            raise
         messages.success(request, _("The rollout begins within seconds of its time."))
         return HttpResponseRedirect(reverse("admin:chargepoints_firmwarerollout_change", args=[rollout.pk]))
 
@@ -198,17 +169,9 @@ class FirmwareRolloutAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 
     def _page(self, request: HttpRequest, rollout: FirmwareRollout) -> dict[str, Any]:
-        rows = FirmwareUpdate.objects.filter(rollout=rollout).select_related("charge_point")
         may = has_role(request, Role.OPERATOR)
         return {
-            "rollout": rollout,
-            "progress": self.progress(rollout),
-            "running": rollout.state == State.RUNNING,
-            "waves": rows.aggregate(last=Max("wave"))["last"],
-            "updates": [
-                (one, pill(one.state, one.get_state_display()))
-                for one in rows.order_by("wave", "charge_point__identity_key")[:1000]
-            ],
+            **rollout_progress(request, rollout, may_operate=may),
             "buttons": [
                 (what, label)
                 for what, (_change, label, states, _said) in CHANGES.items()
@@ -217,26 +180,69 @@ class FirmwareRolloutAdmin(ReadOnlyAdmin):
         }
 
     def get_urls(self) -> list[URLPattern]:
-        own = path("<int:pk>/do/<str:what>/", self.admin_site.admin_view(self.do_view), name="firmware_rollout_do")
-        return [own, *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/live/", wrap(self.live_view), name="firmware_rollout_live"),
+            path("<int:pk>/results.csv", wrap(self.csv_view), name="firmware_rollout_csv"),
+            path("<int:pk>/do/<str:what>/", wrap(self.do_view), name="firmware_rollout_do"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The part that changes."""
+        return render(request, "office/rollout_live.html", self._page(request, _rollout(pk)))
+
+    def csv_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """All results."""
+        return rollout_csv(request, _rollout(pk))
 
     def do_view(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
         """Ask once, with the consequence in words; then do it."""
-        rollout = FirmwareRollout.objects.filter(pk=pk).first()
-        if rollout is None or what not in CHANGES or not has_role(request, Role.OPERATOR):
+        rollout = _rollout(pk)
+        if what not in CHANGES or not has_role(request, Role.OPERATOR):
             raise Http404
         change, label, _states, consequence = CHANGES[what]
         back = reverse("admin:chargepoints_firmwarerollout_change", args=[pk])
         if request.method != "POST":
-            context = {"title": f"{label}: {rollout}", "consequence": consequence, "button": label, "back": back}
-            return TemplateResponse(
-                request, "office/confirm.html", {**self.admin_site.each_context(request), **context}
+            return page(
+                request,
+                "office/confirm.html",
+                title=f"{label}: {rollout}",
+                consequence=consequence,
+                button=label,
+                back=back,
             )
         try:
             change(rollout=rollout, actor=request.user.get_username(), origin="admin")
         except WrongState:
             messages.warning(request, _("The rollout has moved on: this is no longer possible."))
         return HttpResponseRedirect(back)
+
+
+def rollout_page(request: HttpRequest, stations: QuerySet[ChargePoint]) -> HttpResponse:
+    """The form, for charge points that were chosen in their list."""
+    return _form_page(request, RolloutForm(initial={"stations": ids_of(stations)}))
+
+
+def _form_page(request: HttpRequest, form: RolloutForm) -> HttpResponse:
+    picked = None if form.picked is None else form.picked.count()
+    return page(
+        request,
+        "office/rollout_form.html",
+        title=_("Roll out a firmware"),
+        form=form,
+        picked=picked,
+        files=FirmwareFile.objects.exists(),
+        post_to=reverse("admin:chargepoints_firmwarerollout_add"),
+        back=reverse("admin:chargepoints_firmwarerollout_changelist"),
+    )
+
+
+def _rollout(pk: int) -> FirmwareRollout:
+    rollout = FirmwareRollout.objects.filter(pk=pk).first()
+    if rollout is None:
+        raise Http404
+    return rollout
 
 
 def _waves(chosen: Chosen, size: int) -> list[tuple[int, list[Any]]]:

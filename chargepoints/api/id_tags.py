@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from chargepoints.models import IdTag
 from chargepoints.services.authorize import find_tag
 from chargepoints.services.tag_changes import NONE, rights_of, tags_changed, takes_away
-from chargepoints.services.tag_import import ChangedMeanwhile, Imported, InvalidFile, import_tags
+from chargepoints.services.tag_import import ChangedMeanwhile, ImportedTags, InvalidFile, import_tags
 from chargepoints.services.tag_table import COLUMNS, MOST_BYTES, row_of
 from tenants.api.csv_export import MEDIA_TYPE, ROWS_PER_PAGE, Cell, CsvRenderer, csv_response, tenant_pages
 from tenants.api.exceptions import Conflict, TooLarge
@@ -261,7 +261,7 @@ def _by_line(invalid: InvalidFile) -> dict[str, list[str]]:
     return errors
 
 
-def _result(imported: Imported, *, dry_run: bool) -> dict[str, Any]:
+def _result(imported: ImportedTags, *, dry_run: bool) -> dict[str, Any]:
     return {
         "dryRun": dry_run,
         "created": imported.count("create"),

@@ -19,8 +19,15 @@ class BulkCommand(TenantOwned):
         FINISHED = "finished", _("Finished")
         CANCELLED = "cancelled", _("Cancelled")
 
+    class Kind(models.TextChoices):
+        # The same payload for all.
+        COMMAND = "command", _("Command")
+        # Of each its own: the service of local lists writes it.
+        LOCAL_LIST = "local_list", _("Local list")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.CharField(max_length=50)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.COMMAND, db_default="command")
     payload = models.JSONField(default=dict)
     filter = models.JSONField(default=dict, blank=True, help_text=_("What the charge points were chosen by."))
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
@@ -33,6 +40,7 @@ class BulkCommand(TenantOwned):
         null=True, blank=True, help_text=_("Waits for offline charge points until then; empty: skips them.")
     )
     finished_at = models.DateTimeField(null=True, blank=True)
+    retry_of = models.UUIDField(null=True, blank=True, help_text=_("The one whose failures it tries again."))
 
     class Meta:
         ordering = ["-created_at"]
@@ -59,6 +67,7 @@ class BulkTarget(TenantOwned):
     command = TenantOneToOneField(Command, on_delete=models.SET_NULL, null=True, blank=True, related_name="bulk_target")
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     detail = models.CharField(max_length=255, blank=True)
+    skipped_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["id"]

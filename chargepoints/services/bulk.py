@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid4
 
+from django.db import IntegrityError
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
@@ -18,9 +20,11 @@ from chargepoints.services.shown_payloads import shown_payload
 from tenants.context import current_tenant_id, on_commit, tenant_transaction
 from tenants.services.audit import record
 
-State, TargetState = BulkCommand.State, BulkTarget.State
+State, TargetState, Kind = BulkCommand.State, BulkTarget.State, BulkCommand.Kind
 DEFAULT_CONCURRENCY, MOST_CONCURRENCY = 50, 500
 ROWS_AT_ONCE = 2000
+# Why one was skipped that may well be tried again.
+OFFLINE, TOO_LATE, CANCELLED_BY = "It was offline.", "It did not come online in time.", "Cancelled by"
 # What a target can be: its own state until it is sent, then its command's.
 COUNTED = (TargetState.WAITING.value, TargetState.SKIPPED.value, *(state.value for state in CommandState))
 
@@ -41,21 +45,45 @@ class Order:
     chosen_by: dict[str, Any] = field(default_factory=dict)
     # From a service that looks at each charge point itself, and skips those that it is not for.
     vetted: bool = False
+    kind: str = Kind.COMMAND
+    retry_of: UUID | None = None
 
 
 def check_order(order: Order, stations: QuerySet[ChargePoint]) -> None:
     """OcppError for what can't be sent to all of them: the payload is checked once for each OCPP version."""
     if not order.vetted:
         check_by_hand(order.action, order.payload)
+    # What is written for each by itself stands in no payload yet.
+    payload = order.payload if order.kind == Kind.COMMAND else {**order.payload, "listVersion": 1}
     for version in sorted(set(stations.order_by().values_list("ocpp_version", flat=True))):
-        check_command(version, order.action, order.payload)
+        check_command(version, order.action, payload)
     if not order.vetted:
         check_for_stations(order.action, order.payload, stations)
 
 
-def create_bulk(*, stations: QuerySet[ChargePoint], order: Order, requested_by: str, origin: str) -> BulkCommand:
+def create_bulk(
+    *, stations: QuerySet[ChargePoint], order: Order, requested_by: str, origin: str, order_id: UUID | None = None
+) -> BulkCommand:
     """Store the order and its charge points; sending begins on commit. Raises OcppError and NoTargets, with nothing
-    stored. Call in the tenant's transaction."""
+    stored. Call in the tenant's transaction.
+
+    `order_id`: of the page that it was confirmed on; the same one sent twice is one order.
+    """
+    if order_id is None:
+        return _create(uuid4(), stations, order, requested_by, origin)
+    if known := BulkCommand.objects.filter(pk=order_id).first():
+        return known
+    try:
+        return _create(order_id, stations, order, requested_by, origin)
+    except IntegrityError:
+        # The same at the same moment; or, were it another tenant's, a number that can't be had.
+        known = BulkCommand.objects.filter(pk=order_id).first()
+        return known or _create(uuid4(), stations, order, requested_by, origin)
+
+
+def _create(
+    order_id: UUID, stations: QuerySet[ChargePoint], order: Order, requested_by: str, origin: str
+) -> BulkCommand:
     tenant_id = current_tenant_id()
     with tenant_transaction(tenant_id):
         check_order(order, stations)
@@ -63,8 +91,10 @@ def create_bulk(*, stations: QuerySet[ChargePoint], order: Order, requested_by: 
         if not ids:
             raise NoTargets
         bulk = BulkCommand.objects.create(
+            id=order_id,
             tenant_id=tenant_id,
             action=order.action,
+            kind=order.kind,
             payload=order.payload,
             filter=order.chosen_by,
             concurrency=order.concurrency,
@@ -72,6 +102,7 @@ def create_bulk(*, stations: QuerySet[ChargePoint], order: Order, requested_by: 
             requested_by=requested_by,
             origin=origin,
             expires_at=order.expires_at,
+            retry_of=order.retry_of,
         )
         targets = (BulkTarget(tenant_id=tenant_id, bulk=bulk, charge_point_id=pk) for pk in ids)
         BulkTarget.objects.bulk_create(targets, batch_size=ROWS_AT_ONCE)
@@ -99,10 +130,10 @@ def cancel_bulk(bulk: BulkCommand, actor: str, origin: str = "api") -> bool:
         ):
             return False
         BulkTarget.objects.filter(bulk=bulk, state=TargetState.WAITING).update(
-            state=TargetState.SKIPPED, detail=f"Cancelled by {actor}."[:255]
+            state=TargetState.SKIPPED, detail=f"{CANCELLED_BY} {actor}."[:255], skipped_at=now
         )
         queued = Command.objects.filter(bulk_target__bulk=bulk, state=CommandState.QUEUED)
-        end_commands(queued, CommandState.CANCELLED, at=now, description=f"Cancelled by {actor}.")
+        end_commands(queued, CommandState.CANCELLED, at=now, description=f"{CANCELLED_BY} {actor}.")
         record(actor=actor, origin=origin, action="cancel", target=bulk)
     return True
 

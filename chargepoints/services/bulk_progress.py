@@ -18,13 +18,14 @@ from django.utils import timezone
 
 from chargepoints.events import BulkCommandFinished
 from chargepoints.models import BulkCommand, BulkTarget, Command, CommandState, StationConnection
+from chargepoints.services.bulk import OFFLINE, TOO_LATE
+from chargepoints.services.bulk_lists import send_lists
 from chargepoints.services.priorities import priority_of
 from tenants.context import on_commit, system_transaction, tenant_transaction
 from tenants.events import publish
 
 log = structlog.get_logger(__name__)
 State, TargetState = BulkCommand.State, BulkTarget.State
-OFFLINE, TOO_LATE = "It was offline.", "It did not come online in time."
 
 
 def advance_bulks() -> int:
@@ -53,7 +54,7 @@ def advance_bulk(*, tenant_id: int, bulk_id: UUID) -> int:
         now = timezone.now()
         waiting = BulkTarget.objects.filter(bulk=bulk, state=TargetState.WAITING)
         if bulk.expires_at is not None and bulk.expires_at <= now:
-            waiting.update(state=TargetState.SKIPPED, detail=TOO_LATE)
+            waiting.update(state=TargetState.SKIPPED, detail=TOO_LATE, skipped_at=now)
         sent = _send_next(bulk, waiting, now)
         if not sent and not waiting.exists() and not _open(bulk).exists():
             _finish(bulk, now)
@@ -74,18 +75,20 @@ def _send_next(bulk: BulkCommand, waiting: QuerySet[BulkTarget], now: datetime) 
     room = max(0, bulk.concurrency - busy)
     chosen = list(waiting.filter(_live()).order_by("pk")[:room])
     if bulk.expires_at is None and room:
-        _skip_offline(waiting, chosen, room)
-    if chosen:
+        _skip_offline(waiting, chosen, room, now)
+    if chosen and bulk.kind == BulkCommand.Kind.LOCAL_LIST:
+        send_lists(bulk, chosen, now)
+    elif chosen:
         _queue(bulk, chosen)
     return len(chosen)
 
 
-def _skip_offline(waiting: QuerySet[BulkTarget], chosen: list[BulkTarget], room: int) -> None:
+def _skip_offline(waiting: QuerySet[BulkTarget], chosen: list[BulkTarget], room: int, now: datetime) -> None:
     """Those whose turn has come and who aren't there: all up to the last that was chosen, or all where no more came."""
     passed = waiting.filter(~_live())
     if len(chosen) == room:
         passed = passed.filter(pk__lt=chosen[-1].pk)
-    passed.update(state=TargetState.SKIPPED, detail=OFFLINE)
+    passed.update(state=TargetState.SKIPPED, detail=OFFLINE, skipped_at=now)
 
 
 def _queue(bulk: BulkCommand, chosen: list[BulkTarget]) -> None:

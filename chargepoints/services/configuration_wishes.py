@@ -114,7 +114,7 @@ def change_own_wishes(charge_point: ChargePoint, changes: Changes, *, actor: str
     """
     with tenant_transaction(charge_point.tenant_id):
         row = ChargePoint.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=charge_point.pk)
-        stored, difference = _merged(row.desired_configuration, changes)
+        stored, difference = merged_wishes(row.desired_configuration, changes)
         if difference:
             row.desired_configuration = stored
             row.save(update_fields=["desired_configuration"])
@@ -131,7 +131,7 @@ def change_tenant_wishes(tenant_id: int, changes: Changes, *, actor: str, origin
     with tenant_transaction(tenant_id):
         # Not its key: nothing that belongs to the tenant has to wait.
         tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant_id)
-        stored, difference = _merged(tenant.desired_configuration, changes)
+        stored, difference = merged_wishes(tenant.desired_configuration, changes)
         if difference:
             tenant.desired_configuration = stored
             tenant.save(update_fields=["desired_configuration"])
@@ -148,7 +148,7 @@ def _push_soon(tenant_id: int) -> None:
     push_wishes.delay(tenant_id)
 
 
-def _merged(before: Any, changes: Changes) -> tuple[dict[str, str], dict[str, list[str | None]]]:
+def merged_wishes(before: Any, changes: Changes) -> tuple[dict[str, str], dict[str, list[str | None]]]:
     """What is stored afterwards, and `{key: [before, after]}`."""
     stored = plain_wishes(before)
     spelled = {key.lower(): key for key in stored}

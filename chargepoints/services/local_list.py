@@ -100,11 +100,12 @@ def send_list(
     tokens: Sequence[str] | None,
     requested_by: str,
     origin: str,
+    tags: Entries | None = None,
 ) -> Command:
     """A list as a person asks for it. Without tokens: all (Full), or what has changed (Differential).
 
     A Full list of all that is longer than one message is followed by the rest. Tokens without a tag are taken out by
-    a Differential. Raises ListRefused, StationOffline.
+    a Differential. `tags`: as in `advance`. Raises ListRefused, StationOffline.
     """
     now = timezone.now()
     with tenant_transaction(station.tenant_id):
@@ -113,7 +114,8 @@ def send_list(
             raise ListRefused("under_way", "A list is on its way to the charge point.")
         if fault := _unsupported(station):
             raise ListRefused("not_supported", fault)
-        limits, wanted = limits_of(station), wanted_of(station, now)
+        limits = limits_of(station)
+        wanted = cut(wanted_entries(now) if tags is None else tags, limits.most)
         version = next_version(row.version, row.reported_version)
         part = _asked_part(row, update_type, tokens, wanted, version, limits)
         row.attempts = 0

@@ -5,7 +5,7 @@ crash leaves the step undone or done. Updates end by what stations say (`firmwar
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from chargepoints.protocol.errors import OcppError
 from chargepoints.services.commands import cancel_command
 from chargepoints.services.firmware_updates import Schedule, Source, fail, send_update, withdraw
 from tenants.context import current_tenant_id, system_transaction, tenant_transaction
+from tenants.databases.fence import passes_over_moving
 from tenants.events import publish
 from tenants.services.audit import record
 
@@ -43,7 +44,10 @@ class WrongState(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Which stations: those named (identities), else all that fit; empty fields fit all. `tags`: every one of them."""
+    """Which stations: those named (identities), else all that fit; empty fields fit all. `tags`: every one of them.
+
+    `leave_out`: of those named, the ones that the firmware isn't for are left out; otherwise they are refused.
+    """
 
     charge_points: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -51,9 +55,10 @@ class Group:
     vendor: str = ""
     model: str = ""
     version: str = ""
+    leave_out: bool = False
 
     def is_empty(self) -> bool:
-        return self == Group()
+        return replace(self, leave_out=False) == Group()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +131,7 @@ def create_rollout(*, firmware: FirmwareFile, group: Group, plan: Plan, actor: s
         if plan.install_at is not None and not plan.signed:
             raise InvalidRollout({"installTime": "Only signed updates have one; OCPP 1.6 knows no other."})
         chosen = choose_stations(group, firmware)
-        if group.charge_points and chosen.unfit:
+        if group.charge_points and chosen.unfit and not group.leave_out:
             raise InvalidRollout({"chargePointIds": f"The firmware is not for {chosen.unfit[0]}: vendor or model."})
         if not chosen.stations:
             raise InvalidRollout({"chargePointIds" if group.charge_points else "filter": _nobody(chosen)})
@@ -209,6 +214,7 @@ def advance_rollouts(now: datetime) -> int:
     return sum(advance_rollout(tenant_id=tenant_id, rollout_id=pk, now=now) for tenant_id, pk in found)
 
 
+@passes_over_moving
 def advance_rollout(*, tenant_id: int, rollout_id: int, now: datetime) -> bool:
     """Stop it, finish it, or begin the next wave; False where there is nothing to do, or another worker does it."""
     with tenant_transaction(tenant_id):

@@ -1,63 +1,54 @@
 """Id tags from a file: all of it or nothing. A tag that exists is changed, one that doesn't is made."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import IntegrityError
+from django.utils.translation import gettext as _
 
 from chargepoints.models import IdTag
+from chargepoints.services.importing.cells import is_shortened
+from chargepoints.services.importing.plans import (
+    CHANGE,
+    CREATE,
+    KEYS_AT_ONCE,
+    ChangedMeanwhile,
+    Imported,
+    InvalidFile,
+    Planned,
+    as_plain,
+    trail_of,
+)
+from chargepoints.services.importing.table import Fault
 from chargepoints.services.tag_changes import rights_of, tags_changed, takes_away
-from chargepoints.services.tag_table import MOST_ERRORS, Fault, Line, Table, read_table
+from chargepoints.services.tag_table import KEY, PARENT, TagLine, read_tags
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tenants.services.audit import record
 
-# So many are named in the audit trail.
-AUDITED = 1000
-CREATE, CHANGE, SAME = "create", "change", "same"
-KEYS_AT_ONCE = 5000
+__all__ = ["ChangedMeanwhile", "ImportedTags", "InvalidFile", "PlannedTag", "import_tags"]
 
 
-class InvalidFile(Exception):
-    """The file can't be taken as it is; nothing was."""
+@dataclass(slots=True, kw_only=True)
+class PlannedTag(Planned):
+    """A line's tag, changed already but not stored."""
 
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("The file has faults.")
-        self.faults = sorted(faults)[:MOST_ERRORS]
-
-
-class ChangedMeanwhile(Exception):
-    """Someone else made one of the tags at the same time."""
-
-
-@dataclass(slots=True)
-class Planned:
-    """What a line does: `changes` is `{field: [before, after]}`."""
-
-    line: int
     tag: IdTag
-    result: str
-    changes: dict[str, list[Any]] = field(default_factory=dict)
     revokes: bool = False
 
 
-@dataclass(slots=True)
-class Imported:
-    """What a file does, or has done."""
-
-    rows: list[Planned]
-
-    def count(self, result: str) -> int:
-        return sum(row.result == result for row in self.rows)
+ImportedTags = Imported[PlannedTag]
 
 
-def import_tags(*, tenant: Tenant, raw: bytes, dry_run: bool, actor: str, origin: str) -> Imported:
-    """Read, check, and unless `dry_run` store. Raises InvalidFile, ChangedMeanwhile."""
-    table = read_table(raw)
+def import_tags(
+    *, tenant: Tenant, raw: bytes, dry_run: bool, actor: str, origin: str, guess: bool = False
+) -> ImportedTags:
+    """Read, check, and unless `dry_run` store. Raises InvalidFile, ChangedMeanwhile. `guess`: the file's encoding."""
+    lines, table = read_tags(raw, guess=guess)
     if table.faults:
         raise InvalidFile(table.faults)
     with tenant_transaction(tenant.pk):
-        imported = Imported(_plan(tenant, table))
+        imported = Imported(_plan(tenant, lines), table.encoding)
         if not dry_run:
             try:
                 with tenant_transaction(tenant.pk):
@@ -68,24 +59,26 @@ def import_tags(*, tenant: Tenant, raw: bytes, dry_run: bool, actor: str, origin
     return imported
 
 
-def _plan(tenant: Tenant, table: Table) -> list[Planned]:
+def _plan(tenant: Tenant, lines: Sequence[TagLine]) -> list[PlannedTag]:
     """Against the tags that there are. Parents are found in the file and among those."""
-    named = {line.key for line in table.lines} | {line.parent.lower() for line in table.lines if line.parent}
+    named = {line.key for line in lines} | {line.parent.lower() for line in lines if line.parent}
     known = _find(named)
-    rows = [_planned(tenant, line, known.get(line.key)) for line in table.lines]
+    rows = [_planned(tenant, line, known.get(line.key)) for line in lines]
     tags = known | {row.tag.token_key: row.tag for row in rows}
     children = IdTag.objects.filter(parent__in=[tag.pk for tag in known.values()])
     with_children = {pk for pk in children.values_list("parent_id", flat=True) if pk is not None}
     faults = []
-    for line, row in zip(table.lines, rows, strict=True):
+    for line, row in zip(lines, rows, strict=True):
+        if row.result == CREATE and is_shortened(line.token):
+            text = _("A spreadsheet has shortened this number: have it keep the column as text.")
+            faults.append(Fault(line.number, KEY, text))
         if line.parent is not None:
             faults += _set_parent(line, row, tags)
-    faults += _faults_of_groups(table, rows, with_children)
+    faults += _faults_of_groups(lines, rows, with_children)
     if faults:
         raise InvalidFile(faults)
     for row in rows:
-        if row.result != CREATE:
-            row.result = CHANGE if row.changes else SAME
+        row.settle()
     return rows
 
 
@@ -100,27 +93,28 @@ def _find(keys: set[str]) -> dict[str, IdTag]:
     return found
 
 
-def _planned(tenant: Tenant, line: Line, tag: IdTag | None) -> Planned:
+def _planned(tenant: Tenant, line: TagLine, tag: IdTag | None) -> PlannedTag:
     if tag is None:
         tag = IdTag(tenant=tenant, token=line.token, token_key=line.key, **line.values)
-        return Planned(line.number, tag, CREATE)
+        return PlannedTag(line=line.number, name=tag.token, result=CREATE, tag=tag)
     before = rights_of(tag)
     changes = {}
     for name, value in line.values.items():
         old = getattr(tag, name)
         if old != value:
-            changes[name] = [_plain(old), _plain(value)]
+            changes[name] = [as_plain(old), as_plain(value)]
             setattr(tag, name, value)
-    return Planned(line.number, tag, CHANGE, changes, takes_away(before, rights_of(tag)))
+    revokes = takes_away(before, rights_of(tag))
+    return PlannedTag(line=line.number, name=tag.token, result=CHANGE, changes=changes, tag=tag, revokes=revokes)
 
 
-def _set_parent(line: Line, row: Planned, tags: dict[str, IdTag]) -> list[Fault]:
+def _set_parent(line: TagLine, row: PlannedTag, tags: dict[str, IdTag]) -> list[Fault]:
     key = (line.parent or "").lower()
     parent = tags.get(key) if key else None
     if key and parent is None:
-        return [Fault(line.number, "parentIdTag", "There is no such id tag, nor is it in the file.")]
+        return [Fault(line.number, PARENT, _("There is no such id tag, nor is it in the file."))]
     if key == line.key:
-        return [Fault(line.number, "parentIdTag", "An id tag can't be its own parent.")]
+        return [Fault(line.number, PARENT, _("An id tag can't be its own parent."))]
     before = row.tag.parent
     if (before.token_key if before else "") != key:
         row.changes["parent"] = [before.token if before else None, parent.token if parent else None]
@@ -128,22 +122,22 @@ def _set_parent(line: Line, row: Planned, tags: dict[str, IdTag]) -> list[Fault]
     return []
 
 
-def _faults_of_groups(table: Table, rows: list[Planned], with_children: set[int]) -> list[Fault]:
+def _faults_of_groups(lines: Sequence[TagLine], rows: list[PlannedTag], with_children: set[int]) -> list[Fault]:
     """A parent has no parent itself, neither before nor by the file."""
     faults = []
     parents = {row.tag.parent.token_key for row in rows if row.tag.parent is not None}
-    for line, row in zip(table.lines, rows, strict=True):
+    for line, row in zip(lines, rows, strict=True):
         parent = row.tag.parent
         if parent is None:
             continue
         if parent.parent is not None:
-            faults.append(Fault(line.number, "parentIdTag", "A parent has no parent itself."))
+            faults.append(Fault(line.number, PARENT, _("A parent has no parent itself.")))
         elif line.parent is not None and (line.key in parents or _keeps_children(row, rows, with_children)):
-            faults.append(Fault(line.number, "parentIdTag", "This id tag is a parent: it has no parent itself."))
+            faults.append(Fault(line.number, PARENT, _("This id tag is a parent: it has no parent itself.")))
     return faults
 
 
-def _keeps_children(row: Planned, rows: list[Planned], with_children: set[int]) -> bool:
+def _keeps_children(row: PlannedTag, rows: list[PlannedTag], with_children: set[int]) -> bool:
     """Whether tags that the file doesn't name have it as their parent."""
     if row.tag.pk is None or row.tag.pk not in with_children:
         return False
@@ -151,7 +145,7 @@ def _keeps_children(row: Planned, rows: list[Planned], with_children: set[int]) 
     return IdTag.objects.filter(parent=row.tag).exclude(pk__in=moved).exists()
 
 
-def _store(imported: Imported) -> None:
+def _store(imported: ImportedTags) -> None:
     new = [row.tag for row in imported.rows if row.result == CREATE]
     parents = {tag.token_key: tag.parent for tag in new}
     for tag in new:
@@ -171,25 +165,9 @@ def _store(imported: Imported) -> None:
     IdTag.objects.bulk_update(grouped, ["parent"], batch_size=500)
 
 
-def _record(tenant: Tenant, imported: Imported, actor: str, origin: str) -> None:
-    created = [row.tag.token for row in imported.rows if row.result == CREATE]
-    changed = {row.tag.token: row.changes for row in imported.rows if row.result == CHANGE}
-    if not created and not changed:
+def _record(tenant: Tenant, imported: ImportedTags, actor: str, origin: str) -> None:
+    trail = trail_of(imported.rows)
+    if not trail["createdCount"] and not trail["changedCount"]:
         return
-    record(
-        actor=actor,
-        origin=origin,
-        action="import id tags",
-        target=tenant,
-        changes={
-            "created": created[:AUDITED],
-            "changed": dict(list(changed.items())[:AUDITED]),
-            "createdCount": len(created),
-            "changedCount": len(changed),
-        },
-    )
+    record(actor=actor, origin=origin, action="import id tags", target=tenant, changes=trail)
     tags_changed(revoked=any(row.revokes for row in imported.rows))
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, str | int) else value.isoformat()

@@ -1,17 +1,21 @@
-"""A template to many charge points: who is meant, a page that says how many and which, then it is sent."""
+"""A template to many charge points: who is meant, a page that says how many and which, then it is sent.
 
+From the list of charge points the other way round: who is meant is known, the template is chosen.
+"""
+
+from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django import forms
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
+from chargepoints.admin.bulk_choice import ids_of, kept_fields, order_of, page, stations_in, who
 from chargepoints.admin.command_forms import SendManyForm
 from chargepoints.models import ChargePoint
 from chargepoints.services.bulk import NoTargets
@@ -40,53 +44,104 @@ class PlaceForm(forms.Form):
     )
 
 
+def choose_template_page(request: HttpRequest, stations: QuerySet[ChargePoint]) -> HttpResponse:
+    """For charge points that were chosen in their list."""
+    number = stations.count()
+    title = ngettext(
+        "Send a charging profile to %(n)d charge point", "Send a charging profile to %(n)d charge points", number
+    )
+    zone = zone_of_tenant(request)
+    return page(
+        request,
+        "office/profile_choose.html",
+        title=title % {"n": number},
+        stations_chosen=ids_of(stations),
+        templates=[(one, profile_in_words(profile_to_send(one), zone)) for one in ProfileTemplate.objects.all()],
+        back=reverse("admin:chargepoints_chargepoint_changelist"),
+    )
+
+
 def to_many_page(request: HttpRequest, template: ProfileTemplate) -> HttpResponse:
-    """`step` check: the page that asks once more; send: it is sent. Each step carries all before it."""
-    bound = request.POST if request.method == "POST" else None
+    """`step` check: the page that asks once more; send: it is sent. Each step carries all before it.
+
+    `stations`: chosen in their list; otherwise the form asks for them.
+    """
+    bound = request.POST if request.method == "POST" and request.POST.get("step") != "choose" else None
+    picked = stations_in(request.POST["stations"]) if request.POST.get("stations") else None
     named = {"charge_points": request.GET.get("stations", "")} if bound is None else None
-    stations_form, place, sending = StationsForm(bound, initial=named), PlaceForm(bound), SendManyForm(bound)
-    every = [stations_form, place, sending]
+    asked = StationsForm(bound, initial=named) if picked is None else None
+    place, sending = PlaceForm(bound), SendManyForm(bound)
+    every = [form for form in (asked, place, sending) if form is not None]
     # Each is asked, so that each shows its faults.
     valid = [form.is_valid() for form in every] if bound is not None else []
     if valid and all(valid):
-        stations: QuerySet[ChargePoint] = stations_form.cleaned_data["stations"]
-        number = place.cleaned_data["connector"]
-        problems = unsuited(_ids(stations), number, profile_to_send(template), PATH)
         try:
-            if request.POST.get("step") == "send":
-                return _send(request, template, stations_form, place, sending)
-            if not stations.exists():
-                raise NoTargets
-            if len(problems) == len(_ids(stations)):
-                raise InvalidProfile(next(iter(problems.values())))
-            return _confirm(request, template, stations, number, problems)
+            return _checked(request, template, _meant(picked, asked), place, sending)
         except NoTargets:
-            stations_form.add_error(None, _("No charge point matches."))
+            every[0].add_error(None, _("No charge point matches."))
         except InvalidProfile as error:
             for problem in error.problems:
                 place.add_error(None, f"{problem.sentence} ({problem.reason})")
-    context = {
-        "title": _("Send %(name)s to charge points") % {"name": template.name},
-        "forms": every,
-        "hidden": {"step": "check"},
-        "back": reverse("admin:smartcharging_profiletemplate_change", args=[template.pk]),
-        "button": _("Look it over"),
-        "online": True,
-    }
-    return _page(request, "office/command_form.html", context)
+    chosen = {} if picked is None else {"stations": request.POST["stations"]}
+    title = _("Send %(name)s to charge points") % {"name": template.name}
+    if picked is not None:
+        number = picked.count()
+        text = ngettext("Send %(name)s to %(n)d charge point", "Send %(name)s to %(n)d charge points", number)
+        title = text % {"name": template.name, "n": number}
+    return page(
+        request,
+        "office/command_form.html",
+        title=title,
+        forms=every,
+        hidden={**chosen, "step": "check"},
+        back=reverse("admin:smartcharging_profiletemplate_change", args=[template.pk]),
+        button=_("Look it over"),
+        online=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Who, and what they were chosen by, for people."""
+
+    stations: QuerySet[ChargePoint]
+    chosen_by: dict[str, Any]
+
+
+def _meant(picked: QuerySet[ChargePoint] | None, asked: StationsForm | None) -> Meant:
+    if picked is not None:
+        return Meant(picked, {})
+    assert asked is not None  # noqa: S101 (one of the two says who)
+    return Meant(asked.cleaned_data["stations"], asked.cleaned_data["chosen_by"])
+
+
+def _checked(
+    request: HttpRequest, template: ProfileTemplate, meant: Meant, place: PlaceForm, sending: SendManyForm
+) -> HttpResponse:
+    """Raises NoTargets; InvalidProfile where it suits none of them."""
+    if request.POST.get("step") == "send":
+        return _send(request, template, meant, place, sending)
+    if not meant.stations.exists():
+        raise NoTargets
+    ids, number = _ids(meant.stations), place.cleaned_data["connector"]
+    problems = unsuited(ids, number, profile_to_send(template), PATH)
+    if len(problems) == len(ids):
+        raise InvalidProfile(next(iter(problems.values())))
+    return _confirm(request, template, meant.stations, number, problems)
 
 
 def _send(
-    request: HttpRequest, template: ProfileTemplate, stations: StationsForm, place: PlaceForm, sending: SendManyForm
+    request: HttpRequest, template: ProfileTemplate, meant: Meant, place: PlaceForm, sending: SendManyForm
 ) -> HttpResponse:
     bulk = set_many(
-        stations=stations.cleaned_data["stations"],
+        stations=meant.stations,
         evse_number=place.cleaned_data["connector"],
         profile=profile_to_send(template),
         requested_by=request.user.get_username(),
         origin="admin",
-        chosen_by=stations.cleaned_data["chosen_by"],
+        chosen_by=meant.chosen_by,
         template_id=template.pk,
+        order_id=order_of(request),
         expires_at=sending.cleaned_data["wait_until"],
         concurrency=sending.cleaned_data["concurrency"],
     )
@@ -101,35 +156,31 @@ def _confirm(
     number: int,
     problems: dict[int, Any],
 ) -> HttpResponse:
-    rows = list(stations.order_by("identity_key"))
-    suited = [row for row in rows if row.pk not in problems]
-    skipped = [(row, problems[row.pk][0].sentence) for row in rows if row.pk in problems]
-    online = sum(1 for row in suited if getattr(row, "online", False))
+    suited = stations.exclude(pk__in=list(problems))
+    skipped = [(row, problems[row.pk][0].sentence) for row in _some(stations.filter(pk__in=list(problems)))]
     zone = zone_of_tenant(request)
-    kept = {name: value for name, value in request.POST.items() if name not in {"csrfmiddlewaretoken", "step"}}
-    context = {
-        "title": _("Send %(name)s to %(n)d charge points?") % {"name": template.name, "n": len(suited)},
-        "template": template,
-        "place": connector_said(number),
-        "words": profile_in_words(profile_to_send(template), zone),
-        "config": alone(profile_to_send(template), now=timezone.now(), zone=zone),
-        "number": len(suited),
-        "online": online,
-        "offline": len(suited) - online,
-        "named": suited[:SHOWN],
-        "more": max(0, len(suited) - SHOWN),
-        "skipped": skipped[:SHOWN],
-        "skipped_number": len(skipped),
-        "hidden": {**kept, "step": "send"},
-        "waits": bool(request.POST.get("wait_until")),
-        "back": reverse("admin:profile_template_to_many", args=[template.pk]),
-    }
-    return _page(request, "office/profiles_confirm.html", context)
+    meant = who(suited)
+    title = ngettext("Send %(name)s to %(n)d charge point?", "Send %(name)s to %(n)d charge points?", meant["number"])
+    return page(
+        request,
+        "office/profiles_confirm.html",
+        title=title % {"name": template.name, "n": meant["number"]},
+        template=template,
+        place=connector_said(number),
+        words=profile_in_words(profile_to_send(template), zone),
+        config=alone(profile_to_send(template), now=timezone.now(), zone=zone),
+        who=meant,
+        skipped=skipped,
+        skipped_number=len(problems),
+        hidden={**kept_fields(request), "step": "send", "order": str(uuid4())},
+        waits=bool(request.POST.get("wait_until")),
+        back=reverse("admin:profile_template_to_many", args=[template.pk]),
+    )
+
+
+def _some(stations: QuerySet[ChargePoint]) -> list[ChargePoint]:
+    return list(stations.order_by("identity_key")[:SHOWN])
 
 
 def _ids(stations: QuerySet[ChargePoint]) -> list[int]:
     return list(stations.order_by().values_list("pk", flat=True).distinct())
-
-
-def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})

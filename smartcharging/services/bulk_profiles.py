@@ -7,6 +7,7 @@ becomes a row of ours then (`adopting`).
 from collections import Counter
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -35,9 +36,10 @@ def set_many(
     chosen_by: dict[str, Any],
     template_id: int | None = None,
     path: str = "csChargingProfiles",
+    order_id: UUID | None = None,
     **options: Any,
 ) -> BulkCommand:
-    """Send it to all of them. `options` as those of `Order`. Call in the tenant's transaction.
+    """Send it to all of them. `options` as those of `Order`, `order_id` as of `create_bulk`. In the tenant's transaction.
 
     Raises NoTargets; InvalidProfile where it suits none of them.
     """
@@ -54,7 +56,7 @@ def set_many(
         # A mistake in the profile more likely than in a thousand stations.
         raise InvalidProfile(next(iter(problems.values())))
     order = Order(action=ACTION, payload=payload_of(evse_number, profile), chosen_by=chosen_by, vetted=True, **options)
-    bulk = create_bulk(stations=stations, order=order, requested_by=requested_by, origin=origin)
+    bulk = create_bulk(stations=stations, order=order, requested_by=requested_by, origin=origin, order_id=order_id)
     _skip(bulk, problems)
     return bulk
 
@@ -105,4 +107,5 @@ def _skip(bulk: BulkCommand, problems: dict[int, list[ProfileProblem]]) -> None:
     for pk, found in problems.items():
         by_text.setdefault(" ".join(one.sentence for one in found)[:255], []).append(pk)
     for text, ids in by_text.items():
-        BulkTarget.objects.filter(bulk=bulk, charge_point__in=ids).update(state=BulkTarget.State.SKIPPED, detail=text)
+        waiting = BulkTarget.objects.filter(bulk=bulk, state=BulkTarget.State.WAITING, charge_point__in=ids)
+        waiting.update(state=BulkTarget.State.SKIPPED, detail=text, skipped_at=bulk.created_at)

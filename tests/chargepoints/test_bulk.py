@@ -226,6 +226,30 @@ def test_a_worker_that_dies_in_a_round_leaves_nothing_half_done(
         assert Command.objects.count() == 4
 
 
+def test_a_worker_that_dies_while_it_sends_lists_leaves_nothing_half_done(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chargepoints.services import bulk_lists
+
+    make_fleet(tenant, 4)
+    bulk = order(tenant, "SendLocalList", {"updateType": "Full"}, kind=BulkCommand.Kind.LOCAL_LIST, vetted=True)
+    sent = bulk_lists._send
+
+    def die_at_the_third(one: BulkCommand, station: ChargePoint, tags: Any) -> Any:
+        if station.identity == "CP2":
+            raise RuntimeError("killed")
+        return sent(one, station, tags)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk_lists, "_send", die_at_the_third)
+        assert advance_bulks() == 0
+    assert counts(tenant, bulk) == {"waiting": 4}
+    assert advance_bulks() == 4
+    assert counts(tenant, bulk) == {"queued": 4}
+    with tenant_transaction(tenant.pk):
+        assert Command.objects.count() == 4
+
+
 def test_many_workers_in_one_bulk_send_to_nobody_twice(tenant: Tenant) -> None:
     make_fleet(tenant, 60)
     bulk = order(tenant, concurrency=10)

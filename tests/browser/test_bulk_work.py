@@ -1,0 +1,93 @@
+"""Work on many and imports in a browser: all that match a filter, one question, progress, once more; a file with a fault."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from chargepoints.models import BulkCommand, ChargePoint, Command, CommandState
+from chargepoints.services.bulk_progress import advance_bulks
+from tenants.context import tenant_transaction
+from tenants.models import Tenant
+from tests.browser.conftest import Open
+from tests.chargepoints.test_bulk import make_fleet
+
+pytestmark = pytest.mark.browser
+
+WRONG = "identity;name\nNEW-1;Köln\nNEW/2;x\n"
+RIGHT = "identity;name\nNEW-1;Köln\nNEW-2;x\n"
+
+
+def fits(page: Any) -> None:
+    """Nothing is wider than the window, and axe finds nothing serious."""
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in {"serious", "critical"}]
+    assert not serious, [(page.url, one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 1, (page.url, overflow)
+
+
+def choose_file(page: Any, text: str) -> None:
+    file = {"name": "stations.csv", "mimeType": "text/csv", "buffer": text.encode("cp1252")}
+    page.set_input_files("input[type=file]", files=[file])
+    page.click("button:has-text('Check the file')")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_a_reset_goes_to_all_that_match_and_again_to_those_that_failed(
+    web: str, signed_in: Open, tenant: Tenant, width: int, scheme: str
+) -> None:
+    make_fleet(tenant, 52, prefix="HERE-")
+    make_fleet(tenant, 1, online=False, prefix="AWAY-")
+    page = signed_in("/admin/chargepoints/chargepoint/?online=1", width, scheme)
+    page.check("#action-toggle")
+    # Over both pages, not the fifty that are ticked.
+    page.evaluate("document.querySelector('span.question a').click()")
+    page.select_option("select[name=action]", "reset_many")
+    page.click("button[name=index]")
+    page.select_option("select[name=payload-type]", "Soft")
+    fits(page)
+    page.click("button:has-text('Look it over')")
+    page.wait_for_selector("text=52 online, 0 offline")
+    fits(page)
+    page.click("button:has-text('Send to 52 charge points')")
+    page.wait_for_selector("text=0 of 52 done")
+    for _ in range(2):
+        advance_bulks()
+        with tenant_transaction(tenant.pk):
+            first = Command.objects.filter(charge_point__identity="HERE-0", state=CommandState.QUEUED)
+            first.update(state=CommandState.REJECTED)
+            Command.objects.filter(state=CommandState.QUEUED).update(state=CommandState.ACCEPTED)
+    advance_bulks()
+    # Without a click: the part refreshes itself.
+    page.wait_for_selector("text=52 of 52 done")
+    fits(page)
+    page.click("a:has-text('Try 1 again')")
+    page.wait_for_selector("text=1 online, 0 offline")
+    page.click("button:has-text('Try again at 1 charge point')")
+    page.wait_for_selector("text=0 of 1 done")
+    with tenant_transaction(tenant.pk):
+        assert sorted(BulkCommand.objects.values_list("total", flat=True)) == [1, 52]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
+def test_a_file_with_a_fault_is_mended_and_imported(
+    web: str, signed_in: Open, tenant: Tenant, width: int, scheme: str
+) -> None:
+    page = signed_in("/admin/chargepoints/chargepoint/import/", width, scheme)
+    fits(page)
+    choose_file(page, WRONG)
+    page.wait_for_selector("text=1 fault: nothing was imported")
+    assert page.inner_text("[role=alert] tbody td >> nth=0") == "3"
+    fits(page)
+    choose_file(page, RIGHT)
+    page.wait_for_selector("text=2 new, 0 changed")
+    assert "Köln" in page.content()
+    fits(page)
+    page.click("button:text-is('Import')")
+    with page.expect_download() as file:
+        page.click("text=Download the passwords")
+    assert file.value.suggested_filename == "passwords.csv"
+    fits(page)
+    with tenant_transaction(tenant.pk):
+        assert sorted(ChargePoint.objects.values_list("identity", flat=True)) == ["NEW-1", "NEW-2"]
