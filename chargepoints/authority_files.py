@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from chargepoints.models import CertificateAuthority
 from chargepoints.services.certificate_authority import revocation_list
-from tenants.context import system_transaction, tenant_transaction
+from tenants.context import directory_transaction, system_transaction, tenant_transaction, where_lives
 from tenants.models import Tenant
 
 # A list is signed anew at most so often: anyone may ask for it.
@@ -39,11 +39,14 @@ def revoked(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _tenant(slug: str) -> int:
     """Of an active tenant that has an authority; all others look the same."""
-    with system_transaction():
-        found = CertificateAuthority.objects.filter(tenant__slug=slug, tenant__status=Tenant.Status.ACTIVE)
-        tenant_id = found.values_list("tenant_id", flat=True).first()
+    with directory_transaction():
+        active = Tenant.objects.filter(slug=slug, status=Tenant.Status.ACTIVE)
+        tenant_id = active.values_list("pk", flat=True).first()
     if tenant_id is None:
         raise Http404
+    with where_lives(tenant_id), system_transaction():
+        if not CertificateAuthority.objects.filter(tenant_id=tenant_id).exists():
+            raise Http404
     return tenant_id
 
 

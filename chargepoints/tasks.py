@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from celery.schedules import crontab
 from django.conf import settings
 from django.utils import timezone
 
@@ -28,6 +29,7 @@ from chargepoints.services import (
     security_profiles,
     tag_changes,
     upload_sweeps,
+    uptime,
 )
 from tenants.context import system_transaction
 from tenants.models import Tenant
@@ -186,6 +188,18 @@ def forget_security_events() -> int:
     return security_events.forget_old_events(timezone.now())
 
 
+@periodic_task(expires=290)
+def fold_uptime() -> int:
+    """Days of stations online, up to now."""
+    return uptime.fold_uptime(timezone.now())
+
+
+@periodic_task(expires=3600)
+def forget_old_uptime() -> int:
+    """Past sockets and days of stations past their keeping."""
+    return uptime.forget_old_uptime(timezone.now())
+
+
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-commands": {"task": "chargepoints.tasks.sweep_commands", "schedule": 10.0},
     "advance-bulks": {"task": "chargepoints.tasks.advance_bulks", "schedule": 2.0},
@@ -201,6 +215,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "advance-local-lists": {"task": "chargepoints.tasks.advance_local_lists", "schedule": 20.0},
     "compare-local-lists": {"task": "chargepoints.tasks.compare_local_lists", "schedule": 600.0},
     "sweep-reservations": {"task": "chargepoints.tasks.sweep_reservations", "schedule": 15.0},
+    "fold-uptime": {"task": "chargepoints.tasks.fold_uptime", "schedule": 300.0},
+    "forget-old-uptime": {"task": "chargepoints.tasks.forget_old_uptime", "schedule": crontab(hour="2", minute="17")},
     "purge-station-files": {"task": "chargepoints.tasks.purge_station_files", "schedule": 3600.0},
     "keep-message-log": {"task": "chargepoints.tasks.keep_message_log", "schedule": 3600.0},
 }

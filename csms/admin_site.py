@@ -11,15 +11,17 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 from unfold.sites import UnfoldAdminSite
 
 from tenants.context import system_transaction, tenant_transaction
+from tenants.databases.fence import TenantMoving
 from tenants.middleware import SESSION_KEY
 from tenants.selectors import Access, tenant_zone
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # What people do for themselves works in a suspended tenant too.
-OWN_AFFAIRS = {"choose_tenant", "password_change"}
+OWN_AFFAIRS = {"choose_tenant"}
 
 
 class BackOfficeSite(UnfoldAdminSite):
@@ -41,26 +43,48 @@ class BackOfficeSite(UnfoldAdminSite):
             access = getattr(request, "access", None)
             if access is None:
                 return inner(request, *args, **kwargs)
+            if access.tenant.is_moving and not platform:
+                return inner(request) if _chooses_another(request, name) else self.moving(request, access)
             if request.method not in SAFE_METHODS and not _may_write(access) and name not in OWN_AFFAIRS:
                 raise PermissionDenied("The tenant is suspended: its data can be read only.")
             scope = system_transaction() if platform else tenant_transaction(access.tenant.pk)
-            with scope, timezone.override(tenant_zone(access.tenant)):
-                return _rendered(inner(request, *args, **kwargs))
+            try:
+                with scope, timezone.override(tenant_zone(access.tenant)):
+                    return _rendered(inner(request, *args, **kwargs))
+            except TenantMoving:
+                return self.moving(request, access)
 
         return scoped
+
+    def moving(self, request: HttpRequest, access: Access) -> HttpResponse:
+        """Nothing of the tenant can be shown while its rows are on the way to another database."""
+        others = [one for one in request.accesses if one.tenant.pk != access.tenant.pk]  # type: ignore[attr-defined]
+        # No menu of a tenant's pages.
+        request.access = None  # type: ignore[attr-defined]
+        context = {
+            **self.each_context(request),
+            "title": _("Being moved"),
+            "tenant": access.tenant,
+            "others": others[:20],
+        }
+        answer = TemplateResponse(request, "office/tenant_moving.html", context, status=503)
+        answer.headers["Retry-After"] = str(TenantMoving.retry_after_s)
+        return answer.render()
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Here, not above: these pages register themselves on this very site.
         from chargepoints.admin.configuration import tenant_configuration, tenant_configuration_key
         from chargepoints.admin.messages import message_log
         from csms.dashboard.board_page import board_page
+        from csms.dashboard.urls import overview_urls
         from csms.dashboard.usage import usage_page
-        from csms.dashboard.views import tiles
+        from csms.entrance.urls import entrance_urls
 
         own = [
+            *entrance_urls,
             # Before Django's: leaving asks for no tenant, and works in a suspended one.
             path("logout/", self.logout, name="logout"),
-            path("tiles/", self.admin_view(tiles), name="overview_tiles"),
+            *overview_urls(self.admin_view),
             path("board/", self.admin_view(board_page), name="board"),
             path("messages/", self.admin_view(message_log), name="message_log"),
             path("configuration/", self.admin_view(tenant_configuration), name="tenant_configuration"),
@@ -78,12 +102,33 @@ class BackOfficeSite(UnfoldAdminSite):
             item["badge"] = str(item.pop("badge_callback"))
         return groups
 
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Ours: unfold keeps its answers by person, and a person may work in several tenants."""
+        from csms.search.page import answer_search
+
+        # Without the badges: nobody sees them here.
+        return answer_search(request, self, super().get_sidebar_list(request))
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The form; someone who is signed in and belongs to no tenant (any more) is told so, and can leave."""
+        from csms.entrance.sign_in import SignInView, way_in
+
         if request.user.is_authenticated and getattr(request, "access", None) is None and request.method == "GET":
+            if further := way_in(request):
+                return HttpResponseRedirect(further)
             context = {**self.each_context(request), "title": _("No tenant")}
             return TemplateResponse(request, "office/no_tenant.html", context, status=403)
-        answer: HttpResponse = super().login(request, extra_context)
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        context = {
+            **self.each_context(request),
+            **{"title": _("Sign in"), "subtitle": None, "app_path": request.get_full_path()},
+            **(extra_context or {}),
+        }
+        view = SignInView.as_view(
+            extra_context=context, authentication_form=self.login_form, template_name="office/entrance/sign_in.html"
+        )
+        answer: HttpResponse = _rendered(never_cache(view)(request))
         return answer
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
@@ -108,6 +153,11 @@ def choose_tenant(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:index"))
     context = {**admin.site.each_context(request), "title": _("Choose a tenant"), "accesses": accesses}
     return TemplateResponse(request, "office/choose_tenant.html", context)
+
+
+def _chooses_another(request: HttpRequest, name: str) -> bool:
+    """Asks nothing of the tenant that is being left."""
+    return name == "choose_tenant" and request.method == "POST"
 
 
 def _may_write(access: Access) -> bool:

@@ -11,6 +11,7 @@ class MeteringConfig(AppConfig):
         from chargepoints.services.readings import register_last_register
         from chargepoints.services.remote_limits import register_keep_limits
         from chargepoints.services.session_hooks import register_at_end, register_at_start
+        from metering.aggregation.arrival import mark_unsummed_hours
         from metering.alerts import checks, ocpp16, receivers  # noqa: F401  (register themselves)
         from metering.alerts.defaults import create_default_thresholds
         from metering.alerts.receivers import session_ended
@@ -19,6 +20,7 @@ class MeteringConfig(AppConfig):
         from metering.selectors import last_register
         from metering.sessions.kept import queue_analytics
         from metering.sessions.limits import fix_limits, keep_remote_limits
+        from tenants.databases.move import on_arrival
         from tenants.services.tenants import on_tenant_created
 
         register_last_register(last_register)
@@ -29,3 +31,4 @@ class MeteringConfig(AppConfig):
         register_at_end(queue_analytics)
         register_at_end(session_ended)
         on_tenant_created(create_default_thresholds)
+        on_arrival(mark_unsummed_hours)

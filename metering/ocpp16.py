@@ -78,7 +78,7 @@ def _is_end_register(reading: Reading, at: datetime) -> bool:
 async def _session(context: StationContext, named: int | str | None) -> Session:
     """While the database can't be asked, the session is found when the readings get there."""
     try:
-        if get_ingest().writer.is_spilling and not context.has_met(named):
+        if get_ingest().writer_of(context.tenant_id).is_spilling and not context.has_met(named):
             return None, str(named)
         return await context.transaction_of(named), ""
     except LookUpFailed:
@@ -105,6 +105,6 @@ async def _store(message: MeterMessage) -> None:
     if not message.size:
         return
     try:
-        await get_ingest().writer.write(message)
+        await get_ingest().write(message)
     except IngestUnavailable as error:
         raise OcppError(Code.INTERNAL, str(error)) from None

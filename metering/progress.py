@@ -16,6 +16,7 @@ from metering.periodic import Coalesced
 from metering.readings import ENERGY, POWER, total_of_phases
 from metering.sessions.watch import LimitWatch
 from tenants.arrays import array_literal
+from tenants.databases.names import MAIN
 
 log = structlog.get_logger(__name__)
 
@@ -36,13 +37,14 @@ Latest = dict[str, tuple[datetime, dict[str, str]]]
 
 
 class SessionProgress:
-    """The latest of each session, written by one UPDATE at a time."""
+    """The latest of each session of one database, written by one UPDATE at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str = MAIN) -> None:
+        self._database = database
         self._latest: dict[int, Latest] = {}
         self._connection: Connection | None = None
         self._coalesced = Coalesced(INTERVAL_S, lambda: bool(self._latest), self._flush)
-        self._limits = LimitWatch()
+        self._limits = LimitWatch(database)
 
     def note(self, messages: list[MeterMessage]) -> None:
         """Take stored readings; never waits. Bounded by the number of sessions."""
@@ -75,7 +77,7 @@ class SessionProgress:
         rows = [(transaction_id, *_summary(latest[transaction_id])) for transaction_id in sorted(latest)]
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = await connect_system()
+                self._connection = await connect_system(self._database)
             watchdog = asyncio.get_running_loop().call_later(TIMEOUT_S, cut, self._connection)
             try:
                 await self._connection.execute(UPDATE, [array_literal(column) for column in zip(*rows, strict=True)])

@@ -68,12 +68,16 @@ def last_register(transaction_id: int) -> tuple[Decimal, datetime] | None:
     return last
 
 
+def sessions_with_power(now: datetime) -> QuerySet[Transaction]:
+    """Running sessions that take power, by what they said within the last minutes (`last_power_w`, W)."""
+    return Transaction.objects.filter(
+        state=Transaction.State.ACTIVE, last_reading_at__gt=now - STALE, last_power_w__gt=0
+    )
+
+
 def power_now_w() -> Decimal:
     """Sum of the last power of all sessions that report."""
-    recent = Transaction.objects.filter(
-        state=Transaction.State.ACTIVE, last_reading_at__gt=timezone.now() - STALE, last_power_w__gt=0
-    )
-    return recent.aggregate(total=Sum("last_power_w"))["total"] or Decimal(0)
+    return sessions_with_power(timezone.now()).aggregate(total=Sum("last_power_w"))["total"] or Decimal(0)
 
 
 def energy_since_wh(midnight: datetime) -> Decimal:

@@ -30,7 +30,7 @@ DAYS_AHEAD = 7
 QUARANTINE_KEPT = timedelta(days=90)
 
 
-@periodic_task(expires=25)
+@periodic_task(expires=25, main_only=True)
 def flush_spilled() -> int:
     """Bring readings from Redis to PostgreSQL; while that is away, the next run tries again."""
     try:
@@ -40,7 +40,7 @@ def flush_spilled() -> int:
         return 0
 
 
-@periodic_task(expires=9)
+@periodic_task(expires=9, main_only=True)
 def rebuild_lost_live_statistics() -> int:
     """Where Redis was lost: bring the past day's statistics back from the samples."""
     try:

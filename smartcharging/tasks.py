@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from smartcharging.metrics import ROUND_SECONDS, note_round
 from smartcharging.services import rebalance as rounds_of_circuits
-from smartcharging.services import rounds, wake
+from smartcharging.services import fleet_load, rounds, wake
 from smartcharging.services.drift import check_schedules
 from smartcharging.services.settling import settle_lost
 from tenants.periodic import periodic_task
@@ -45,9 +45,23 @@ def delete_old_rounds() -> int:
     return rounds.delete_old_rounds(timezone.now())
 
 
+@periodic_task(expires=50)
+def record_fleet_load() -> int:
+    """The power of every fleet at this minute, and what its connections could carry."""
+    return fleet_load.record_fleet_load(timezone.now())
+
+
+@periodic_task(expires=3600)
+def forget_fleet_load() -> int:
+    """Minutes of fleets past their keeping."""
+    return fleet_load.forget_old_load(timezone.now())
+
+
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "settle-profiles": {"task": "smartcharging.tasks.settle_profiles", "schedule": 10.0},
     "rebalance-circuits": {"task": "smartcharging.tasks.rebalance_all", "schedule": 60.0},
+    "record-fleet-load": {"task": "smartcharging.tasks.record_fleet_load", "schedule": 60.0},
+    "forget-fleet-load": {"task": "smartcharging.tasks.forget_fleet_load", "schedule": 3600.0},
     "delete-old-rounds": {"task": "smartcharging.tasks.delete_old_rounds", "schedule": 3600.0},
     "compare-schedules": {"task": "smartcharging.tasks.compare_schedules", "schedule": 60.0},
 }

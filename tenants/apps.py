@@ -9,3 +9,4 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from tenants import checks  # noqa: F401  (registers the system checks)
+        from tenants.databases import copies  # noqa: F401  (follows the rows of tenants)

@@ -8,9 +8,8 @@ default partition: it would block creating and detaching ranges. Days are UTC.
 from datetime import date, timedelta
 
 from django.conf import settings
-from django.db import connections
 
-from tenants.context import SYSTEM_ALIAS
+from tenants.context import system_connection
 
 CREATE_FUNCTIONS = """
 CREATE TABLE csms_partitioned_table (name text PRIMARY KEY);
@@ -91,7 +90,7 @@ def register_sql(table: str, *, days_back: int = 1) -> str:
 def ensure_partitions(table: str, first: date, last: date) -> int:
     """Make the partitions of all days from `first` to `last`; the number that were missing."""
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_connection().cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM unnest(%s::date[]) AS day WHERE csms_ensure_partition(%s, day)", [days, table]
         )
@@ -100,7 +99,7 @@ def ensure_partitions(table: str, first: date, last: date) -> int:
 
 def partition_days(table: str) -> list[date]:
     """The days that `table` has a partition for, in order."""
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_connection().cursor() as cursor:
         cursor.execute("SELECT csms_partition_days(%s)", [table])
         return [row[0] for row in cursor.fetchall()]
 
@@ -109,6 +108,6 @@ def drop_partitions_before(table: str, day: date) -> list[date]:
     """Drop the partitions of all days before `day`; the days dropped."""
     dropped = [old for old in partition_days(table) if old < day]
     for old in dropped:
-        with connections[SYSTEM_ALIAS].cursor() as cursor:
+        with system_connection().cursor() as cursor:
             cursor.execute("SELECT csms_drop_partition(%s, %s)", [table, old])
     return dropped

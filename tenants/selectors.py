@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tenants.context import system_transaction
+from tenants.context import directory_transaction
+from tenants.databases.fence import TenantMoving
+from tenants.databases.placement import remember
 from tenants.models import Membership, Tenant, User
 
 
@@ -13,6 +15,12 @@ class Access:
 
     tenant: Tenant
     role: str
+
+
+def refuse_while_moving(tenant: Tenant) -> None:
+    """TenantMoving while its rows are on the way to another database."""
+    if tenant.is_moving:
+        raise TenantMoving(f"{tenant.slug} is on the move to another database")
 
 
 def tenant_zone(tenant: Tenant) -> ZoneInfo:
@@ -25,19 +33,24 @@ def tenant_zone(tenant: Tenant) -> ZoneInfo:
 
 def accesses_of(user: User) -> list[Access]:
     """The tenants that `user` may enter, by name. Platform staff may enter all."""
-    with system_transaction():
+    with directory_transaction():
         if user.is_superuser:
-            return [Access(tenant, "platform") for tenant in Tenant.objects.order_by("name")]
-        memberships = Membership.objects.filter(user=user).select_related("tenant").order_by("tenant__name")
-        return [Access(membership.tenant, membership.role) for membership in memberships]
+            accesses = [Access(tenant, "platform") for tenant in Tenant.objects.order_by("name")]
+        else:
+            memberships = Membership.objects.filter(user=user).select_related("tenant").order_by("tenant__name")
+            accesses = [Access(membership.tenant, membership.role) for membership in memberships]
+    for access in accesses:
+        remember(access.tenant.pk, access.tenant.database)
+    return accesses
 
 
 def access_to(user: User, slug: str) -> Access | None:
     """The access of `user` to the tenant `slug`, or None."""
-    with system_transaction():
+    with directory_transaction():
         tenant = Tenant.objects.filter(slug=slug).first()
         if tenant is None:
             return None
+        remember(tenant.pk, tenant.database)
         if user.is_superuser:
             return Access(tenant, "platform")
         membership = Membership.objects.filter(user=user, tenant=tenant).first()

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tenants.context import system_transaction
+from tenants.context import system_transaction, where_lives
 from tenants.models import UsageDay
 
 DAYS = 30
@@ -32,7 +32,7 @@ class UsageFigures:
 def usage_figures(tenant_id: int, today: date) -> UsageFigures:
     """The thirty days that end with `today` (UTC): at most 120 rows."""
     first = today - timedelta(days=DAYS - 1)
-    with system_transaction():
+    with where_lives(tenant_id), system_transaction():
         rows = list(
             UsageDay.objects.filter(tenant_id=tenant_id, day__gte=first, day__lte=today).values_list(
                 "day", "kind", "number"

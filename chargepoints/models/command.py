@@ -70,6 +70,18 @@ class Command(TenantOwned):
             ),
             models.Index(fields=["tenant", "-created_at"], name="commands_by_time"),
             models.Index(fields=["charge_point", "-created_at"], name="commands_of_station"),
+            models.Index(fields=["tenant", "action", "-created_at"], name="commands_by_action"),
+            # Few, and what somebody looks for.
+            models.Index(
+                fields=["tenant", "state", "-created_at"],
+                condition=models.Q(state__in=["rejected", "failed", "timed_out", "cancelled"]),
+                name="commands_not_done",
+            ),
+            models.Index(
+                fields=["tenant", "outcome", "-created_at"],
+                condition=~models.Q(outcome=""),
+                name="commands_by_outcome",
+            ),
             models.Index(
                 fields=["charge_point", "priority", "created_at"],
                 condition=models.Q(state__in=["queued", "sent"]),

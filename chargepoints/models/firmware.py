@@ -109,6 +109,7 @@ class FirmwareUpdate(TenantOwned):
             ),
             models.Index(fields=["charge_point", "-created_at"], name="firmware_updates_of_station"),
             models.Index(fields=["rollout", "wave"], name="firmware_updates_of_rollout"),
+            models.Index(fields=["tenant", "-created_at"], name="firmware_updates_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """IdTag: what a driver identifies with."""
 
 from django.db import models
+from django.db.models.functions import Collate
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models import TenantOwned
@@ -43,6 +44,8 @@ class IdTag(TenantOwned):
         ordering = ["token_key"]
         verbose_name = "id tag"
         constraints = [models.UniqueConstraint(fields=["tenant", "token_key"], name="id_tag_once_per_tenant")]
+        # For whoever types the beginning of one.
+        indexes = [models.Index("tenant", Collate("token_key", "C"), name="id_tags_by_beginning")]
 
     def __str__(self) -> str:
         return self.token

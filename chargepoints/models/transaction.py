@@ -5,6 +5,7 @@ from decimal import Decimal
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Collate
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.models.charge_point import ChargePoint
@@ -72,7 +73,19 @@ class Transaction(TenantOwned):
             models.Index(fields=["tenant", "-started_at"], name="transactions_by_time"),
             models.Index(fields=["charge_point", "-started_at"], name="transactions_of_station"),
             models.Index(fields=["tenant", "id_tag"], name="transactions_of_tag"),
+            # For whoever types the beginning of one. LIKE can't use an index behind row-level security; a range can.
+            models.Index("tenant", Collate("protocol_id", "C"), name="transactions_by_protocol_id"),
             models.Index(fields=["started_at"], condition=Q(state="active"), name="transactions_running"),
+            # What is rare is looked for in lists of millions: the few that these hold cost next to nothing to keep.
+            models.Index(fields=["tenant", "-started_at"], condition=Q(state="inferred"), name="transactions_inferred"),
+            models.Index(
+                fields=["tenant", "-started_at"], condition=~Q(verdict="Accepted"), name="transactions_refused"
+            ),
+            models.Index(
+                fields=["tenant", "stop_reason", "-started_at"],
+                condition=~Q(stop_reason__in=["", "EVDisconnected", "Local", "Remote"]),
+                name="transactions_ended_oddly",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -103,6 +116,7 @@ class UnmatchedStop(TenantOwned):
                 fields=["charge_point", "protocol_id", "stopped_at", "meter_stop_wh"], name="unmatched_stop_once"
             )
         ]
+        indexes = [models.Index(fields=["tenant", "-received_at"], name="unmatched_stops_by_time")]
 
     def __str__(self) -> str:
         return f"{self.protocol_id} at {self.charge_point}"

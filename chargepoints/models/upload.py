@@ -46,6 +46,7 @@ class StationUpload(TenantOwned):
         indexes = [
             models.Index(fields=["charge_point", "-created_at"], name="uploads_of_station"),
             models.Index(fields=["token_digest"], name="uploads_by_token"),
+            models.Index(fields=["tenant", "-created_at"], name="uploads_by_time"),
         ]
 
     def __str__(self) -> str:

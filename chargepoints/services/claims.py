@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import connections
 from django.utils import timezone
 
 from chargepoints.models import CommandState
 from tenants.arrays import array_literal
-from tenants.context import APP_ALIAS, tenant_transaction
+from tenants.context import scope_connection, tenant_transaction
 
 # A row that somebody has locked (to cancel it, for one) is left out: nobody else's command waits for that, and two
 # statements that lock many rows can't wait for each other.
@@ -34,7 +33,7 @@ def claim_many(*, tenant_id: int, gateway_id: UUID, wanted: Sequence[tuple[UUID,
     if not wanted:
         return set()
     commands, sockets = [array_literal(column) for column in zip(*wanted, strict=True)]
-    with tenant_transaction(tenant_id), connections[APP_ALIAS].cursor() as cursor:
+    with tenant_transaction(tenant_id), scope_connection().cursor() as cursor:
         cursor.execute(
             CLAIM, [commands, sockets, CommandState.QUEUED, CommandState.SENT, timezone.now(), str(gateway_id)]
         )

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connections
 from django.utils import timezone
 
 from chargepoints.events import CommandFinished
@@ -19,7 +18,7 @@ from chargepoints.services.bulk_wake import wake_bulk
 from chargepoints.services.command_hooks import commands_ended
 from chargepoints.services.outcomes import answer_written
 from tenants.arrays import array_literal
-from tenants.context import APP_ALIAS, on_commit, tenant_transaction
+from tenants.context import on_commit, scope_connection, tenant_transaction
 from tenants.events import publish_all
 
 # A row that somebody else has locked is left out, so that this never waits with many rows in its hands.
@@ -79,7 +78,7 @@ def _finish(answers: Sequence[Answer]) -> set[UUID]:
         array_literal([str(answer.state) for answer in answers]),
         array_literal([orjson.dumps(answer.reply).decode() for answer in answers]),
     ]
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute(FINISH, [*columns, CommandState.SENT, timezone.now()])
         return {command_id for (command_id,) in cursor.fetchall()}
 

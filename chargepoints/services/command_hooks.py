@@ -11,7 +11,7 @@ import structlog
 from django.db import transaction
 
 from chargepoints.models import Command
-from tenants.context import APP_ALIAS
+from tenants.context import scope_alias
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ def commands_ended(commands: Sequence[Command]) -> None:
         for hook, many in _at_end.get(action, ()):
             try:
                 if many is not None:
-                    with transaction.atomic(using=APP_ALIAS):
+                    with transaction.atomic(using=scope_alias()):
                         many(ended)
                     continue
             except Exception:
@@ -61,7 +61,7 @@ def commands_ended(commands: Sequence[Command]) -> None:
 
 def _run(hook: Hook, command: Command) -> None:
     try:
-        with transaction.atomic(using=APP_ALIAS):
+        with transaction.atomic(using=scope_alias()):
             hook(command)
     except Exception:
         log.exception("command hook failed", hook=hook.__qualname__, command_id=str(command.pk))

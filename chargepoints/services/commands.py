@@ -4,6 +4,7 @@ States only change by compare-and-set, so a command is sent at most once and end
 """
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,8 @@ from chargepoints.services.priorities import priority_of
 from chargepoints.services.secret_payloads import reveal
 from chargepoints.services.shown_payloads import shown_payload
 from tenants.context import on_commit, system_transaction, tenant_transaction
+from tenants.databases.each import in_each_database
+from tenants.databases.fence import TenantMoving
 from tenants.events import publish
 from tenants.services.audit import record
 
@@ -164,12 +167,16 @@ def queued_by_station(tenant_id: int, charge_point_ids: Collection[int]) -> dict
 
 def stations_with_queue(gateway_id: UUID) -> list[int]:
     """Charge points of a gateway that commands wait for (ids)."""
-    with system_transaction():
-        return list(
-            Command.objects.filter(state=CommandState.QUEUED, charge_point__connection__gateway_id=gateway_id)
-            .values_list("charge_point_id", flat=True)
-            .distinct()
-        )
+
+    def waiting() -> list[int]:
+        with system_transaction():
+            return list(
+                Command.objects.filter(state=CommandState.QUEUED, charge_point__connection__gateway_id=gateway_id)
+                .values_list("charge_point_id", flat=True)
+                .distinct()
+            )
+
+    return [pk for found in in_each_database(waiting, what="waiting commands") for pk in found]
 
 
 def claim_for_sending(*, tenant_id: int, command_id: UUID, gateway_id: UUID, connection_id: UUID) -> bool:
@@ -258,7 +265,7 @@ def sweep_commands() -> int:
         tenants = list(Command.objects.filter(overdue | unclaimed).order_by().values_list("tenant_id").distinct())
     ended = 0
     for (tenant_id,) in tenants:
-        with tenant_transaction(tenant_id):
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             for which, why in ((overdue, "No answer came."), (unclaimed, "The station did not come for it in time.")):
                 ended += end_commands(Command.objects.filter(which), CommandState.TIMED_OUT, at=now, description=why)
     return ended

@@ -15,7 +15,8 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connections
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
@@ -23,19 +24,28 @@ from chargepoints.events import ChargePointConnected, ChargePointDisconnected
 from chargepoints.models import Command, CommandState
 from chargepoints.services.command_ends import end_commands
 from tenants.arrays import array_literal
-from tenants.context import APP_ALIAS, tenant_transaction
+from tenants.context import scope_connection, tenant_transaction
 from tenants.events import publish_all
 
 log = structlog.get_logger(__name__)
 
+# As much of it as a past connection holds.
+LONGEST_REASON = 120
 # Returns the sockets that held the places before: the statement reads `previous` before it writes.
 CLAIM = """
 WITH asked AS (
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[])
         AS a (tenant_id, charge_point_id, connection_id, gateway_id, remote_address, version, at)
 ), previous AS (
-    SELECT c.charge_point_id, c.connection_id, g.channel FROM chargepoints_stationconnection c
+    SELECT c.*, g.channel, g.seen_at FROM chargepoints_stationconnection c
     JOIN asked USING (charge_point_id) JOIN chargepoints_gateway g ON g.id = c.gateway_id
+), past AS (
+    INSERT INTO chargepoints_pastconnection
+        (tenant_id, charge_point_id, connection_id, connected_at, ended_at, remote_address, reason)
+    -- Where its gateway was gone, it was offline from then on, whoever comes now.
+    SELECT p.tenant_id, p.charge_point_id, p.connection_id, p.connected_at,
+           GREATEST(p.connected_at, LEAST(asked.at, p.seen_at + make_interval(secs => %s))), p.remote_address, 'superseded'
+    FROM previous p JOIN asked USING (charge_point_id)
 ), claimed AS (
     INSERT INTO chargepoints_stationconnection
         (tenant_id, charge_point_id, connection_id, gateway_id, remote_address, ocpp_version,
@@ -53,11 +63,18 @@ SELECT asked.connection_id, previous.connection_id, previous.channel FROM asked 
 """
 RELEASE = """
 WITH asked AS (
-    SELECT * FROM unnest(%s::bigint[], %s::uuid[], %s::timestamptz[]) AS a (charge_point_id, connection_id, at)
+    SELECT * FROM unnest(%s::bigint[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+        AS a (charge_point_id, connection_id, at, online_until, reason)
 ), gone AS (
     DELETE FROM chargepoints_stationconnection c USING asked
     WHERE c.charge_point_id = asked.charge_point_id AND c.connection_id = asked.connection_id
-    RETURNING c.charge_point_id, c.connection_id, asked.at
+    RETURNING c.*, asked.at, asked.online_until, asked.reason
+), past AS (
+    INSERT INTO chargepoints_pastconnection
+        (tenant_id, charge_point_id, connection_id, connected_at, ended_at, remote_address, reason)
+    SELECT tenant_id, charge_point_id, connection_id, connected_at, GREATEST(connected_at, online_until),
+           remote_address, reason
+    FROM gone
 ), seen AS (
     UPDATE chargepoints_chargepoint c SET last_seen_at = gone.at FROM gone WHERE c.id = gone.charge_point_id
 )
@@ -89,7 +106,7 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A socket that is no more, since `at`."""
+    """A socket that is no more, since `at`. `online_until`: how long it counts as online, where that isn't the same."""
 
     tenant_id: int
     charge_point_id: int
@@ -97,6 +114,7 @@ class Departure:
     connection_id: UUID
     at: datetime
     reason: str
+    online_until: datetime | None = None
 
 
 def claim_connection(claim: Claim) -> Superseded | None:
@@ -172,13 +190,14 @@ def _fail(sent: QuerySet[Command], at: datetime) -> int:
 def _take_places(tenant_id: int, claims: Sequence[Claim], *, wait: bool = False) -> dict[UUID, Superseded | None]:
     # With their events, or not at all: a process that is killed in between would leave a station online that nobody was
     # told of.
-    with tenant_transaction(tenant_id), connections[APP_ALIAS].cursor() as cursor:
+    with tenant_transaction(tenant_id), scope_connection().cursor() as cursor:
         free = _lock_stations(cursor, [claim.charge_point_id for claim in claims], wait=wait)
         rows = [_row_of(claim) for claim in claims if claim.charge_point_id in free or wait]
         if not rows:
             return {}
         # A statement of its own: it must see what was committed while the lock was waited for.
-        cursor.execute(CLAIM, [array_literal(column) for column in zip(*rows, strict=True)])
+        columns = [array_literal(column) for column in zip(*rows, strict=True)]
+        cursor.execute(CLAIM, [*columns, settings.GATEWAY_LEASE_SECONDS])
         places = {
             connection_id: None if previous is None else Superseded(previous, channel)
             for connection_id, previous, channel in cursor.fetchall()
@@ -205,10 +224,14 @@ def _row_of(claim: Claim) -> tuple[object, ...]:
 
 def _release(departures: Sequence[Departure], *, wait: bool = False) -> tuple[int, list[Departure]]:
     """Of one tenant: how many places were given up, and those passed over."""
-    with tenant_transaction(departures[0].tenant_id), connections[APP_ALIAS].cursor() as cursor:
+    with tenant_transaction(departures[0].tenant_id), scope_connection().cursor() as cursor:
         free = _lock_stations(cursor, [one.charge_point_id for one in departures], wait=wait)
         passed_over = [] if wait else [one for one in departures if one.charge_point_id not in free]
-        rows = [(one.charge_point_id, one.connection_id, one.at) for one in departures if one.charge_point_id in free]
+        rows = [
+            (one.charge_point_id, one.connection_id, one.at, one.online_until or one.at, one.reason[:LONGEST_REASON])
+            for one in departures
+            if one.charge_point_id in free
+        ]
         if not rows:
             return 0, passed_over
         cursor.execute(RELEASE, [array_literal(column) for column in zip(*rows, strict=True)])

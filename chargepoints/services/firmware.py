@@ -1,6 +1,7 @@
 """Firmware files: taken in, checked, given up. What stations do with them is `firmware_updates` and `rollouts`."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -14,6 +15,7 @@ from chargepoints.models import CertificateAuthority, FirmwareFile, FirmwareUpda
 from chargepoints.services.firmware_signatures import InvalidSigning, check_signing
 from chargepoints.services.pem import InvalidCertificate, read_certificates
 from tenants.context import current_tenant_id, system_transaction, tenant_transaction
+from tenants.databases.fence import TenantMoving
 from tenants.models import Tenant
 from tenants.services.audit import record
 
@@ -151,7 +153,8 @@ def purge_orphans() -> int:
         tenants = list(Tenant.objects.values_list("pk", flat=True))
     deleted = 0
     for tenant_id in tenants:
-        with tenant_transaction(tenant_id):
+        orphans: set[str] = set()
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             orphans = set(stored_names(tenant_id, FIRMWARE))
             orphans -= set(FirmwareFile.objects.exclude(file="").values_list("file", flat=True))
         for name in orphans:

@@ -3,6 +3,7 @@
 1.6 core names no request in its notifications: they are of the update that is under way.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +21,8 @@ from chargepoints.services.commands import send_command
 from chargepoints.services.file_outcomes import await_outcome, note_outcome
 from chargepoints.services.uploads import next_request_id
 from tenants.context import system_transaction, tenant_transaction
+from tenants.databases.each import in_each_database
+from tenants.databases.fence import TenantMoving
 from tenants.events import publish
 from tenants.models import Tenant
 
@@ -158,18 +161,23 @@ def _payload(request_id: int | None, location: str, source: Source, schedule: Sc
 
 def find_download(token: str) -> Download | None:
     """The file that a token stands for, while its update may still be under way."""
-    with system_transaction():
-        update = (
-            FirmwareUpdate.objects.filter(
-                token_digest=digest_of(token),
-                # A station that has told of a failed download may try again.
-                state__in=(*UNDER_WAY, State.FAILED),
-                deadline_at__gt=timezone.now(),
-                tenant__status=Tenant.Status.ACTIVE,
+
+    def look() -> FirmwareUpdate | None:
+        with system_transaction():
+            return (
+                FirmwareUpdate.objects.filter(
+                    token_digest=digest_of(token),
+                    # A station that has told of a failed download may try again.
+                    state__in=(*UNDER_WAY, State.FAILED),
+                    deadline_at__gt=timezone.now(),
+                    tenant__status=Tenant.Status.ACTIVE,
+                )
+                .select_related("firmware")
+                .first()
             )
-            .select_related("firmware")
-            .first()
-        )
+
+    # A token says nothing of whose it is.
+    update = next((found for found in in_each_database(look, what="firmware") if found), None)
     if update is None or update.firmware is None or not update.firmware.file:
         return None
     return Download(update.firmware.file.name, download_name(update.firmware), update.firmware.sha256)
@@ -312,7 +320,7 @@ def settle_updates(now: datetime) -> int:
         overdue = FirmwareUpdate.objects.filter(state__in=UNDER_WAY).filter(Q(deadline_at__lt=now) | refused)
         found = list(overdue.values_list("tenant_id", "pk")[:SETTLED_AT_ONCE])
     for tenant_id, pk in found:
-        with tenant_transaction(tenant_id):
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             _settle(pk, now)
     return len(found)
 

@@ -1,18 +1,21 @@
-"""What keeps presence true: the lease of each gateway, and mending what outages and crashes left. Under the system role."""
+"""What keeps presence true: the lease of each gateway, and mending what outages and crashes left. Under the system role.
+
+A gateway holds its lease in every database (`tenants.databases`): sockets are live by the lease that stands beside them.
+"""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
-from django.db.models import QuerySet
-from django.db.models.functions import Now
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest, Now
 
 from chargepoints.models import Gateway, StationConnection
 from chargepoints.services.connections import Claim, Departure, release_all
 from tenants.arrays import array_literal
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import system_connection, system_transaction, where_lives
+from tenants.databases.each import in_each_database
 
 # So many stations at once when a gateway's sockets are taken down.
 SWEPT_TOGETHER = 200
@@ -31,15 +34,24 @@ UPDATE chargepoints_stationconnection c SET last_message_at = free.at FROM free 
 
 def renew_lease(*, gateway_id: UUID, host: str, pid: int, channel: str, started_at: datetime) -> None:
     """Say that this process is alive."""
-    with system_transaction():
-        Gateway.objects.update_or_create(
-            id=gateway_id,
-            defaults={"host": host, "pid": pid, "channel": channel, "started_at": started_at, "seen_at": Now()},
-        )
+    said = {"host": host, "pid": pid, "channel": channel, "started_at": started_at, "seen_at": Now()}
+
+    def renew() -> None:
+        with system_transaction():
+            Gateway.objects.update_or_create(id=gateway_id, defaults=said)
+
+    in_each_database(renew, what="lease")
 
 
 def end_gateway(gateway_id: UUID) -> None:
-    """A clean stop: its sockets are closed, its row goes."""
+    """A clean stop: its sockets are closed, its row goes; what is left of them first, so that it counts as past."""
+    in_each_database(lambda: _end(gateway_id), what="end of a gateway")
+
+
+def _end(gateway_id: UUID) -> None:
+    with system_transaction():
+        left = _departures(StationConnection.objects.filter(gateway_id=gateway_id), "gateway stopped")
+    _release_in_groups(left)
     with system_transaction():
         Gateway.objects.filter(id=gateway_id).delete()
 
@@ -52,7 +64,9 @@ def sweep_dead_gateways() -> int:
     lease = timedelta(seconds=settings.GATEWAY_LEASE_SECONDS)
     with system_transaction():
         dead = list(Gateway.objects.filter(seen_at__lt=Now() - 2 * lease).values_list("id", flat=True))
-        departures = _departures(StationConnection.objects.filter(gateway_id__in=dead), "gateway lost")
+        departures = _departures(
+            StationConnection.objects.filter(gateway_id__in=dead), "gateway lost", until=F("gateway__seen_at")
+        )
     gone = _release_in_groups(departures)
     with system_transaction():
         Gateway.objects.filter(id__in=dead, connections__isnull=True).delete()
@@ -63,19 +77,32 @@ def touch_connections(seen: dict[UUID, datetime]) -> None:
     """Note when each connection last said something (batched; a display value)."""
     if not seen:
         return
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
-        cursor.execute(TOUCH, [array_literal(list(seen)), array_literal(list(seen.values()))])
+    columns = [array_literal(list(seen)), array_literal(list(seen.values()))]
+
+    def touch() -> None:
+        with system_transaction(), system_connection().cursor() as cursor:
+            cursor.execute(TOUCH, columns)
+
+    in_each_database(touch, what="last messages")
 
 
 def held_connections(gateway_id: UUID) -> dict[int, UUID]:
-    """What the table says this gateway holds: charge point -> connection."""
-    with system_transaction():
-        rows = StationConnection.objects.filter(gateway_id=gateway_id)
-        return dict(rows.values_list("charge_point_id", "connection_id"))
+    """What the table says this gateway holds: charge point -> connection. Nothing of a database that is away."""
+
+    def held() -> list[tuple[int, UUID]]:
+        with system_transaction():
+            rows = StationConnection.objects.filter(gateway_id=gateway_id)
+            return list(rows.values_list("charge_point_id", "connection_id"))
+
+    return dict(pair for pairs in in_each_database(held, what="held sockets") for pair in pairs)
 
 
 def release_left_over(gateway_id: UUID, connection_ids: Collection[UUID]) -> int:
     """Give up places of this gateway whose sockets it doesn't have, but for those just taken; how many."""
+    return sum(in_each_database(lambda: _release_left_over(gateway_id, connection_ids), what="left-over sockets"))
+
+
+def _release_left_over(gateway_id: UUID, connection_ids: Collection[UUID]) -> int:
     with system_transaction():
         rows = StationConnection.objects.filter(gateway_id=gateway_id, connection_id__in=list(connection_ids))
         departures = _departures(rows.filter(connected_at__lt=Now() - SETTLED), "socket lost")
@@ -84,7 +111,7 @@ def release_left_over(gateway_id: UUID, connection_ids: Collection[UUID]) -> int
 
 def reclaim(claim: Claim) -> bool:
     """Enter a live socket again whose row is gone (a sweep during an outage); False where another has the place."""
-    with system_transaction():
+    with where_lives(claim.tenant_id), system_transaction():
         row, created = StationConnection.objects.get_or_create(
             charge_point_id=claim.charge_point_id,
             defaults={
@@ -100,11 +127,16 @@ def reclaim(claim: Claim) -> bool:
     return created or row.connection_id == claim.connection_id
 
 
-def _departures(rows: QuerySet[StationConnection], reason: str) -> list[Departure]:
+def _departures(rows: QuerySet[StationConnection], reason: str, until: F | None = None) -> list[Departure]:
+    """`until`: how long the socket was there, where more is known than when it was last heard of."""
+    online_until = F("last_message_at") if until is None else Greatest("last_message_at", until)
     found = rows.order_by("charge_point_id").values_list(
-        "tenant_id", "charge_point_id", "charge_point__identity", "connection_id", "last_message_at"
+        *("tenant_id", "charge_point_id", "charge_point__identity", "connection_id", "last_message_at"), online_until
     )
-    return [Departure(*row, reason) for row in found]
+    return [
+        Departure(tenant_id, charge_point_id, identity, connection_id, at, reason, last)
+        for tenant_id, charge_point_id, identity, connection_id, at, last in found
+    ]
 
 
 def _release_in_groups(departures: list[Departure]) -> int:

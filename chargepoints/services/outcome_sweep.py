@@ -1,6 +1,7 @@
 """The beat's part of outcomes: what never came, and changes of availability that waited for a session's end."""
 
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from chargepoints.models import ChargePoint, Command, Connector, Outcome
 from chargepoints.services.outcomes import NEVER_CAME, fulfil, give_up
 from tenants.context import system_transaction, tenant_transaction
+from tenants.databases.fence import TenantMoving
 
 # Per round; the next one takes the rest.
 MOST_AT_ONCE = 1000
@@ -25,7 +27,7 @@ def _give_up_overdue(now: datetime) -> int:
         rows = list(overdue.order_by("outcome_until").values_list("tenant_id", "pk")[:MOST_AT_ONCE])
     settled = 0
     for tenant_id, ids in _by_tenant(rows).items():
-        with tenant_transaction(tenant_id):
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             settled += give_up(Command.objects.filter(pk__in=ids), now)
     return settled
 
@@ -52,7 +54,7 @@ def _settle_availability() -> int:
     ]
     settled = 0
     for tenant_id, ids in _by_tenant(done).items():
-        with tenant_transaction(tenant_id):
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             settled += fulfil(Command.objects.filter(pk__in=ids), "The status has changed.")
     return settled
 

@@ -16,6 +16,7 @@ from chargepoints.services.configuration_keys import MASK, PASSWORD_KEY
 from chargepoints.services.passwords import generate_password, hash_password
 from chargepoints.services.secret_payloads import PURPOSE
 from tenants.context import system_transaction, tenant_transaction
+from tenants.databases.fence import passes_over_moving
 from tenants.events import publish
 from tenants.sealing import is_current, seal, unseal
 from tenants.services.audit import record
@@ -93,6 +94,7 @@ def reseal_passwords() -> int:
     return resealed
 
 
+@passes_over_moving
 def _drop(tenant_id: int, charge_point_id: int) -> bool:
     """End a rotation of which every attempt was refused. Where one may have been taken, both keys stay valid."""
     with tenant_transaction(tenant_id):

@@ -1,13 +1,12 @@
 """Refused sign-ins, counted in a bounded list of each tenant, from which an operator can accept a charge point."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import connections
-
 from tenants.arrays import array_literal
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import in_database, system_connection, system_transaction
+from tenants.databases.placement import database_of
 
 ATTEMPTS_KEPT = 200
 # In one order, so that two gateways wait for each other instead of deadlocking.
@@ -45,7 +44,7 @@ class Refusal:
 
 
 def count_refusals(refusals: Iterable[Refusal], now: datetime) -> None:
-    """Count them, in a transaction of their own under the system role."""
+    """Count them, in transactions of their own under the system role."""
     told: dict[tuple[int, str], Refusal] = {}
     for one in refusals:
         key = (one.tenant_id, one.identity.lower())
@@ -53,8 +52,17 @@ def count_refusals(refusals: Iterable[Refusal], now: datetime) -> None:
         told[key] = one if before is None else replace(one, count=before.count + one.count)
     if not told:
         return
-    rows = [(one.tenant_id, one.identity, one.reason, one.count, one.remote_address) for one in told.values()]
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    by_database: dict[str, list[Refusal]] = {}
+    for one in told.values():
+        by_database.setdefault(database_of(one.tenant_id), []).append(one)
+    for database, refused in by_database.items():
+        with in_database(database):
+            _count(refused, now)
+
+
+def _count(refused: Sequence[Refusal], now: datetime) -> None:
+    rows = [(one.tenant_id, one.identity, one.reason, one.count, one.remote_address) for one in refused]
+    with system_transaction(), system_connection().cursor() as cursor:
         cursor.execute(COUNT, [now, now, *(array_literal(column) for column in zip(*rows, strict=True))])
         for tenant_id in sorted({tenant_id for tenant_id, is_new in cursor.fetchall() if is_new}):
             cursor.execute(MAKE_ROOM, [tenant_id, tenant_id, ATTEMPTS_KEPT])

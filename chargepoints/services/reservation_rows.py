@@ -3,13 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from django.db import connections
 from django.utils import timezone
 
 from chargepoints.events import ReservationCreated, ReservationEnded
 from chargepoints.models import ChargePoint, Reservation
 from chargepoints.protocol.errors import Code, violation
-from tenants.context import APP_ALIAS
+from tenants.context import scope_connection
 from tenants.events import publish
 
 State = Reservation.State
@@ -71,7 +70,7 @@ def refuse_taken_number(stations: Any, number: Any) -> None:
 
 def next_number(station: ChargePoint) -> int:
     """A number that none of the station's reservations has; one sent by hand may have taken any."""
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         while True:
             cursor.execute("SELECT nextval('chargepoints_reservation_protocol_id')")
             number = int(cursor.fetchone()[0])

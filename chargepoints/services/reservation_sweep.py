@@ -1,5 +1,6 @@
 """By beat: reservations that expire, and those whose answer was refused, lost or came too late."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -10,6 +11,7 @@ from chargepoints.services.commands import send_command
 from chargepoints.services.reservation_rows import NO_SUCH, State, end_reservation, locked, set_state
 from chargepoints.services.reservations import settle_request
 from tenants.context import system_transaction, tenant_transaction
+from tenants.databases.fence import TenantMoving
 
 SETTLED_AT_ONCE = 500
 # After its time-out a command may still be answered: so long the reservation waits for that.
@@ -27,7 +29,7 @@ def sweep_reservations(now: datetime) -> int:
         )
         found = list(due.order_by("expires_at").values_list("tenant_id", "pk")[:SETTLED_AT_ONCE])
     for tenant_id, pk in found:
-        with tenant_transaction(tenant_id):
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             row = locked(pk=pk)
             if row is not None and row.state in Reservation.OPEN:
                 _settle(row, now)

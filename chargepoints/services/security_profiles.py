@@ -24,6 +24,7 @@ from chargepoints.models.command import OPEN_STATES
 from chargepoints.services.commands import StationOffline, send_command
 from chargepoints.services.configuration_keys import PROFILE_KEY
 from tenants.context import system_transaction, tenant_transaction
+from tenants.databases.fence import passes_over_moving
 from tenants.events import publish
 from tenants.services.audit import record
 
@@ -188,6 +189,7 @@ def sweep_profiles() -> int:
     return sum(_end_overdue(tenant_id, charge_point_id, now) for tenant_id, charge_point_id in waiting)
 
 
+@passes_over_moving
 def _end_overdue(tenant_id: int, charge_point_id: int, now: datetime) -> bool:
     with tenant_transaction(tenant_id):
         station = ChargePoint.objects.select_for_update(of=("self",)).get(pk=charge_point_id)

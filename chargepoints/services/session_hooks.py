@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 
 from chargepoints.models import Transaction
-from tenants.context import APP_ALIAS
+from tenants.context import scope_alias
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ def _run(hooks: list[Hook], session: Transaction) -> None:
     """Each in a savepoint: a hook that fails must not keep a station's message from being stored."""
     for hook in hooks:
         try:
-            with transaction.atomic(using=APP_ALIAS):
+            with transaction.atomic(using=scope_alias()):
                 hook(session)
         except Exception:
             log.exception("session hook failed", hook=hook.__qualname__, session_id=session.pk)

@@ -21,7 +21,10 @@ from chargepoints.services.password_rotation import prove_new_password
 from chargepoints.services.passwords import MIN_LENGTH, hash_password, password_matches
 from chargepoints.services.refusals import Refusal, count_refusals
 from chargepoints.services.security_profiles import prove_profile
-from tenants.context import system_transaction
+from tenants.context import directory_transaction, hold_tenant, in_database, system_transaction
+from tenants.databases.each import AWAY, is_resting, rest
+from tenants.databases.names import MAIN, is_known, own_databases
+from tenants.databases.placement import remember
 from tenants.models import Tenant
 
 Reason = SignInAttempt.Reason
@@ -77,11 +80,12 @@ class SignInRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an address names: a tenant, and a station of it."""
+    """What an address names: a tenant, and a station of it. `is_away`: the tenant's own database can't be asked now."""
 
     address: Address
     tenant: Tenant | None
     charge_point: ChargePoint | None
+    is_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def sign_in(address: Address, credentials: Credentials) -> SignedIn:
     """Decide on a connection request; SignInRefused where it is turned away. Refusals are counted."""
     now = timezone.now()
     try:
-        with system_transaction():
+        with in_database(_home_of(address)), system_transaction():
             found = find_stations([address])[0]
             charge_point, proof = decide(found, credentials, now)
     except SignInRefused as refused:
@@ -112,30 +116,87 @@ def sign_in(address: Address, credentials: Credentials) -> SignedIn:
     return signed_in_as(charge_point, found)
 
 
+Keys = dict[int, set[str]]
+Stations = dict[tuple[int, str], ChargePoint]
+
+
 def find_stations(addresses: Sequence[Address]) -> list[Found]:
-    """What each address names, in two queries. In an open system transaction."""
+    """What each address names, in two queries, and one for each other database. In an open system transaction."""
     slugs = {slug for address in addresses for slug in _slugs(address)}
     tenants = {tenant.slug: tenant for tenant in Tenant.objects.filter(slug__in=slugs)}
     named = [
         (address, next((tenants[slug] for slug in _slugs(address) if slug in tenants), None)) for address in addresses
     ]
-    keys: defaultdict[int, set[str]] = defaultdict(set)
+    keys: defaultdict[str, defaultdict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for address, tenant in named:
         if tenant is not None:
-            keys[tenant.pk].add(address.identity.lower())
-    wanted = Q(pk__in=[])
-    for tenant_id, wanted_keys in keys.items():
-        wanted |= Q(tenant_id=tenant_id, identity_key__in=wanted_keys)
-    stations = {(one.tenant_id, one.identity_key): one for one in ChargePoint.objects.filter(wanted).only(*NEEDED)}
+            keys[tenant.database][tenant.pk].add(address.identity.lower())
+    stations = _stations(keys.pop(MAIN, {}))
+    away = set()
+    for database, of_database in keys.items():
+        found = _stations_elsewhere(database, of_database)
+        stations |= found or {}
+        if found is None:
+            away.add(database)
     return [
-        Found(address, tenant, stations.get((tenant.pk, address.identity.lower())) if tenant else None)
+        Found(
+            address,
+            tenant,
+            stations.get((tenant.pk, address.identity.lower())) if tenant else None,
+            is_away=tenant is not None and tenant.database in away,
+        )
         for address, tenant in named
     ]
 
 
+def _stations(keys: Keys) -> Stations:
+    wanted = Q(pk__in=[])
+    for tenant_id, wanted_keys in keys.items():
+        wanted |= Q(tenant_id=tenant_id, identity_key__in=wanted_keys)
+    return {(one.tenant_id, one.identity_key): one for one in ChargePoint.objects.filter(wanted).only(*NEEDED)}
+
+
+def _stations_elsewhere(database: str, keys: Keys) -> Stations | None:
+    """None where it can't be asked now: the stations of others must not wait for that."""
+    for tenant_id in keys:
+        remember(tenant_id, database)
+    if not is_known(database) or is_resting(database):
+        return None
+    try:
+        with in_database(database), system_transaction():
+            return _stations(keys)
+    except AWAY as error:
+        rest(database, error, "sign-in")
+        return None
+
+
+def _home_of(address: Address) -> str:
+    """The database where to decide about it. SignInRefused while its tenant is on the way from one to another."""
+    if not own_databases():
+        return MAIN
+    slugs = list(_slugs(address))
+    with directory_transaction():
+        tenants = {tenant.slug: tenant for tenant in Tenant.objects.filter(slug__in=slugs)}
+    tenant = next((tenants[slug] for slug in slugs if slug in tenants), None)
+    if tenant is None:
+        return MAIN
+    remember(tenant.pk, tenant.database)
+    _check_presence(Found(address, tenant, None))
+    return tenant.database
+
+
+def _check_presence(found: Found) -> None:
+    """Whether its tenant can be worked with now."""
+    tenant = found.tenant
+    if tenant is not None and tenant.is_moving:
+        raise SignInRefused(503, "the tenant is being moved, try again in a minute")
+    if found.is_away or (tenant is not None and not is_known(tenant.database)):
+        raise SignInRefused(503, "try again later")
+
+
 def asks_for_more(found: Found) -> bool:
     """Whether `decide` needs the database: for a new station's row, or for a certificate."""
-    if found.tenant is None or not found.tenant.is_active:
+    if found.tenant is None or not found.tenant.is_active or found.is_away:
         return False
     station = found.charge_point
     if station is None:
@@ -148,6 +209,7 @@ def decide(found: Found, credentials: Credentials, now: datetime) -> tuple[Charg
     tenant, identity = found.tenant, found.address.identity
     if tenant is None:
         raise SignInRefused(404, "unknown tenant")
+    _check_presence(found)
     if not tenant.is_active:
         raise SignInRefused(403, "tenant suspended")
     charge_point, proof = found.charge_point, Proof()
@@ -240,6 +302,7 @@ def _admit_unknown(
         return None, (401, Reason.WRONG_PASSWORD)
     if password is None and not tenant.allow_unauthenticated:
         return None, (401, Reason.NO_PASSWORD)
+    hold_tenant(tenant.pk)
     # Locked, so that many stations at once can't pass the limit together; those that are known don't wait for it.
     Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     limit = tenant.max_charge_points

@@ -10,17 +10,19 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from chargepoints.models import Gateway
-from tenants.context import system_transaction
+from tenants.context import directory_transaction
 from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
 
 
-def inactive_tenants(tenant_ids: Collection[int]) -> set[int]:
-    """Those of them whose stations may not be connected."""
-    with system_transaction():
-        active = Tenant.objects.filter(pk__in=tenant_ids, status=Tenant.Status.ACTIVE)
-        return set(tenant_ids) - set(active.values_list("pk", flat=True))
+def inactive_tenants(tenant_ids: Collection[int]) -> dict[int, bool]:
+    """Those of them whose stations may not be connected; True: but soon again, they are being moved."""
+    with directory_transaction():
+        states = dict(Tenant.objects.filter(pk__in=tenant_ids).values_list("pk", "status"))
+    return {
+        one: states.get(one) == Tenant.Status.MOVING for one in tenant_ids if states.get(one) != Tenant.Status.ACTIVE
+    }
 
 
 def have_gateways_look() -> None:
@@ -29,7 +31,7 @@ def have_gateways_look() -> None:
     if layer is None:
         return
     lease = timedelta(seconds=settings.GATEWAY_LEASE_SECONDS)
-    with system_transaction():
+    with directory_transaction():
         channels = list(Gateway.objects.filter(seen_at__gt=Now() - lease).values_list("channel", flat=True))
 
     async def tell() -> None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import connections
-
 from chargepoints.events import TransactionStarted
 from chargepoints.models import ChargePoint, Command, CommandState, Connector, IdTag, Transaction, UnmatchedStop
 from chargepoints.services.authorize import (
@@ -27,7 +25,7 @@ from chargepoints.services.reservation_use import note_start
 from chargepoints.services.session_end import end_session, inferred_end
 from chargepoints.services.session_hooks import session_ended, session_started
 from chargepoints.services.status import Notification, apply_status
-from tenants.context import APP_ALIAS, tenant_transaction
+from tenants.context import scope_connection, tenant_transaction
 from tenants.events import publish
 
 State = Transaction.State
@@ -323,6 +321,6 @@ def _imply(charge_point: ChargePoint, evse_number: int, status: str, at: datetim
 
 
 def _next_transaction_id() -> int:
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute("SELECT nextval('chargepoints_ocpp_transaction_id')")
         return int(cursor.fetchone()[0])

@@ -1,5 +1,6 @@
 """Uploads that time ends: requests that were refused or lost, files past their keeping. Run by the beat."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from chargepoints.files.storage import UPLOADS, discard, discard_after_commit, s
 from chargepoints.models import CommandState, StationUpload
 from chargepoints.services.uploads import OPEN, State, end_upload, locked_upload
 from tenants.context import system_transaction, tenant_transaction
+from tenants.databases.fence import TenantMoving
 from tenants.models import Tenant
 
 REFUSED = (CommandState.REJECTED, CommandState.FAILED, CommandState.TIMED_OUT, CommandState.CANCELLED)
@@ -22,7 +24,7 @@ def settle_uploads(now: datetime) -> int:
         overdue = StationUpload.objects.filter(state__in=OPEN).filter(Q(expires_at__lt=now) | refused)
         found = list(overdue.values_list("tenant_id", "pk", "command__state")[:SETTLED_AT_ONCE])
     for tenant_id, pk, command_state in found:
-        with tenant_transaction(tenant_id):
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             upload = locked_upload(tenant_id, pk=pk, state__in=OPEN)
             if upload is not None:
                 upload.status = upload.status or (command_state if command_state in REFUSED else "Expired")
@@ -37,7 +39,8 @@ def purge_uploads(now: datetime) -> int:
         tenants = list(Tenant.objects.values_list("pk", flat=True))
     deleted = 0
     for tenant_id in tenants:
-        with tenant_transaction(tenant_id):
+        orphans: set[str] = set()
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             for upload in StationUpload.objects.filter(created_at__lt=before)[:SETTLED_AT_ONCE]:
                 discard_after_commit(upload.file.name)
                 upload.delete()

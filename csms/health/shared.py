@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
 
 from chargepoints.tasks import MESSAGE_TABLE
 from csms.celery import app as celery_app
 from metering.ingest.drain import DEAD_LETTERS
 from metering.ingest.spill import STREAM, VALUES
 from metering.tasks import SAMPLE_TABLE
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import directory_transaction, system_connection, system_transaction
+from tenants.databases.each import in_each_database
 from tenants.redis_servers import connect
 
 # name, label values, value.
@@ -97,14 +97,42 @@ PARTITIONS = "SELECT max(day) - (now() AT TIME ZONE 'UTC')::date FROM csms_parti
 SYSTEM_ALERTS = "SELECT kind, count(*) FROM tenants_systemalert WHERE resolved_at IS NULL GROUP BY kind"
 
 
+# Of several databases: the same gateways hold sockets of all; the longest lag and the fewest days count. The rest is added.
+LARGEST = {"csms_gateways", "csms_events_lag_seconds", "csms_aggregation_lag_seconds", "csms_command_oldest_seconds"}
+LARGEST |= {"csms_webhook_oldest_delivery_seconds"}
+SMALLEST = {"csms_partition_days_ahead"}
+
+
 def read_database() -> Iterator[Value]:
-    """All of PostgreSQL, in one transaction of the system role. DatabaseError where it is away or slow."""
+    """All of PostgreSQL, each database in one transaction of the system role. DatabaseError where the main one is away or slow.
+
+    Of another one that is away there is nothing in the sums (see `/health/ready`).
+    """
+    yield from _together(in_each_database(_read_one, what="metrics"))
+    with directory_transaction():
+        for kind, count in _ask(SYSTEM_ALERTS):
+            yield "csms_system_alerts_open", (kind,), count
+
+
+def _read_one() -> list[Value]:
     with system_transaction():
         _ask(f"SET LOCAL statement_timeout = {SLOWEST_MS}")
-        yield from _stations()
-        yield from _commands()
-        yield from _events()
-        yield from _housekeeping()
+        return [*_stations(), *_commands(), *_events(), *_housekeeping()]
+
+
+def _together(read: list[list[Value]]) -> list[Value]:
+    if len(read) == 1:
+        return read[0]
+    found: dict[tuple[str, tuple[str, ...]], float] = {}
+    for name, labels, value in (one for values in read for one in values):
+        known = found.get((name, labels))
+        if known is None:
+            found[name, labels] = value
+        elif name in LARGEST:
+            found[name, labels] = max(known, value)
+        else:
+            found[name, labels] = min(known, value) if name in SMALLEST else known + value
+    return [(*key, value) for key, value in found.items()]
 
 
 def _stations() -> Iterator[Value]:
@@ -152,8 +180,6 @@ def _housekeeping() -> Iterator[Value]:
     for table in (SAMPLE_TABLE, MESSAGE_TABLE):
         ((days,),) = _ask(PARTITIONS, table=table)
         yield "csms_partition_days_ahead", (table,), -1 if days is None else days
-    for kind, count in _ask(SYSTEM_ALERTS):
-        yield "csms_system_alerts_open", (kind,), count
 
 
 def read_redis() -> Iterator[Value]:
@@ -184,6 +210,6 @@ def _age(entries: list[tuple[bytes, Any]]) -> float:
 
 def _ask(statement: str, **parameters: str) -> list[tuple[Any, ...]]:
     given: dict[str, str | int] = {"lease": f"{settings.GATEWAY_LEASE_SECONDS} seconds", "most": MOST, **parameters}
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_connection().cursor() as cursor:
         cursor.execute(statement, given)
         return cursor.fetchall() if cursor.description else []

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_GET
 
 from csms.health.access import may_scrape
 from csms.health.system import SYSTEM_REGISTRY
-from tenants.context import APP_ALIAS
+from tenants.databases.each import AWAY, is_resting, rest
+from tenants.databases.names import APP, MAIN, alias_of, own_databases
 from tenants.redis_servers import connect
 
 
@@ -21,8 +22,12 @@ def live(request: HttpRequest) -> JsonResponse:
 
 @require_GET
 def ready(request: HttpRequest) -> JsonResponse:
-    """PostgreSQL and Redis answer: 200, else 503 with which of them doesn't. Never says why: that is in the log."""
-    checks = {"database": _database_answers(), "redis": _redis_answers()}
+    """PostgreSQL and Redis answer: 200, else 503 with which of them doesn't. Never says why: that is in the log.
+
+    Databases of single tenants are told of by name; one that is away does not take this process out of service for all.
+    """
+    checks = {"database": _database_answers(MAIN), "redis": _redis_answers()}
+    checks |= {f"database {name}": _database_answers(name) for name in own_databases()}
     # Redis may be lost for a while (its work waits or spills); without PostgreSQL nothing can be done.
     return JsonResponse(
         {"status": "ok" if all(checks.values()) else "degraded", "checks": checks},
@@ -53,11 +58,15 @@ def _exposition(request: HttpRequest, registry: prometheus_client.CollectorRegis
     return HttpResponse(prometheus_client.generate_latest(registry), content_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
-def _database_answers() -> bool:
+def _database_answers(database: str) -> bool:
+    if is_resting(database):
+        return False
     try:
-        with connections[APP_ALIAS].cursor() as cursor:
+        with connections[alias_of(APP, database)].cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except (DatabaseError, *AWAY) as error:
+        if database:
+            rest(database, error, "readiness")
         return False
     return True
 

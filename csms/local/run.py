@@ -134,7 +134,7 @@ def _restart(
 
 
 def _environment(data: Path, runtime: dict[str, str], web: int, gateway: int) -> dict[str, str]:
-    names = {"secret_key": "CSMS_SECRET_KEY", "password_key": "CSMS_PASSWORD_KEY"}
+    names = {name: f"CSMS_{name.upper()}" for name in ("secret_key", "password_key", "tenant_databases")}
     return (
         os.environ
         | {names.get(name, name.upper()): value for name, value in runtime.items()}

@@ -40,6 +40,10 @@ class LocalServices:
         else:
             runtime["redis_url"] = os.environ["REDIS_URL"]
         # The keys of a running system outlive everything: losing them would lock all stations out.
+        # Of whoever runs `manage.py` beside it, too.
+        runtime.pop("tenant_databases", None)
+        if given := os.environ.get("CSMS_TENANT_DATABASES"):
+            runtime["tenant_databases"] = given if given.lstrip().startswith("{") else str(Path(given).resolve())
         write_json(self.data / "runtime.json", runtime)
         return {name: str(value) for name, value in runtime.items()}
 

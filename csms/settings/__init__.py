@@ -4,8 +4,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from csms.settings import redis_urls
-from csms.settings.database import databases
+from csms.settings import maps, redis_urls
+from csms.settings.database import databases, own_databases
 from csms.settings.logging import configure_structlog, logging_config
 from csms.settings.production import refuse_unsafe
 from csms.settings.runtime import BASE_DIR, DATA_DIR, env, env_bool, env_int, env_list, runtime
@@ -83,11 +83,14 @@ TEMPLATES = [
 
 DATABASES = databases(pool=env_bool("CSMS_DB_POOL", default=not TESTING))
 DATABASE_ROUTERS = ["tenants.router.ScopeRouter"]
+# Names of databases beside the main one; what tenants live there, Tenant.database says.
+TENANT_DATABASES = tuple(own_databases)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_APP_ROLE = env("CSMS_DATABASE_APP_ROLE", "csms_app")
 DATABASE_SYSTEM_ROLE = env("CSMS_DATABASE_SYSTEM_ROLE", "csms_system")
 
 REDIS_URL, REDIS_SPILL_URL, REDIS_BROKER_URL = redis_urls.REDIS_URL, redis_urls.SPILL_URL, redis_urls.BROKER_URL
+REDIS_CACHE_URL = redis_urls.CACHE_URL
 CHANNEL_LAYERS, CACHES = redis_urls.CHANNEL_LAYERS, redis_urls.CACHES
 
 CELERY_BROKER_URL = redis_urls.CELERY_BROKER_URL
@@ -112,7 +115,14 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# The link of a mail that lets somebody set a new password; seconds.
+PASSWORD_RESET_TIMEOUT = 3600
+# What authenticator apps call this system, beside the user's name.
+TWO_FACTOR_ISSUER = env("CSMS_TWO_FACTOR_ISSUER", "CSMS")
+# Platform staff must sign in with a code besides the password, whatever the tenants ask of theirs.
+STAFF_TWO_FACTOR = env_bool("CSMS_STAFF_TWO_FACTOR", default=False)
 LOGIN_URL = "admin:login"
+SESSION_ENGINE = "tenants.sessions"
 SESSION_COOKIE_NAME = "csms_session"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -125,6 +135,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env("CSMS_STATIC_DIR") or DATA_DIR / "static")
+STATICFILES_DIRS = maps.STATICFILES_DIRS
+MAP_TILES_URL, MAP_TILES_ATTRIBUTION = maps.MAP_TILES_URL, maps.MAP_TILES_ATTRIBUTION
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -145,6 +157,13 @@ UPLOAD_HOURS = env_int("CSMS_UPLOAD_HOURS", 24)
 UPLOAD_DAYS = env_int("CSMS_UPLOAD_DAYS", 90)
 # A station that has not finished an update after so long has failed (a rollout has its own time).
 FIRMWARE_UPDATE_HOURS = env_int("CSMS_FIRMWARE_UPDATE_HOURS", 48)
+# Lists as files: how many a process makes at a time; of how many rows, and for how many seconds. A workbook is made before
+# it is sent, so a proxy waits that long; a CSV file is made while the client reads, however slowly.
+EXPORTS_AT_ONCE = env_int("CSMS_EXPORTS_AT_ONCE", 4)
+EXPORT_CSV_ROWS = env_int("CSMS_EXPORT_CSV_ROWS", 10_000_000)
+EXPORT_CSV_SECONDS = env_int("CSMS_EXPORT_CSV_SECONDS", 3600)
+EXPORT_XLSX_ROWS = env_int("CSMS_EXPORT_XLSX_ROWS", 1_500_000)
+EXPORT_XLSX_SECONDS = env_int("CSMS_EXPORT_XLSX_SECONDS", 600)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -200,6 +219,8 @@ ALLOW_PRIVATE_HOOKS = env_bool("CSMS_ALLOW_PRIVATE_HOOKS", default=False)
 MQTT_URL = env("CSMS_MQTT_URL")
 MQTT_CA_FILE = env("CSMS_MQTT_CA_FILE")
 MESSAGE_LOG_DAYS = env_int("CSMS_MESSAGE_LOG_DAYS", 7)
+# Days of each station that say how long it was online are kept for so many days.
+UPTIME_DAYS = env_int("CSMS_UPTIME_DAYS", 400)
 DEFAULT_TENANT_SLUG = env("CSMS_DEFAULT_TENANT", "demo")
 METRICS_TOKEN = env("CSMS_METRICS_TOKEN")
 # Processes that serve no HTTP (worker, beat, events): where they serve their metrics; empty: nowhere.

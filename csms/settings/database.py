@@ -1,10 +1,15 @@
-"""One PostgreSQL database, three logins (DESIGN §5): app (row-level security), system, owner."""
+"""PostgreSQL, by three logins (DESIGN §5): app (row-level security), system, owner. One database, or more (ADR 12)."""
 
 from typing import Any
 
 import dj_database_url
 
 from csms.settings.runtime import env_int, runtime
+from csms.settings.tenant_databases import tenant_databases
+from tenants.databases.names import APP, OWNER, SYSTEM, alias_of
+
+# Databases of single tenants: name -> login -> address.
+own_databases = tenant_databases()
 
 
 def _alias(url: str, *, pool: bool) -> dict[str, Any]:
@@ -39,4 +44,15 @@ def databases(*, pool: bool) -> dict[str, dict[str, Any]]:
     if replica_url:
         # The app role's login, on a standby: reports and exports read there (tenants.context.report_transaction).
         aliases["replica"] = _alias(replica_url, pool=pool)
+    for name, urls in own_databases.items():
+        aliases |= aliases_of(name, urls, pool=pool)
     return aliases
+
+
+def aliases_of(name: str, urls: dict[str, str], *, pool: bool) -> dict[str, dict[str, Any]]:
+    """The three of a tenants' database: `default@name`, `system@name`, `owner@name`."""
+    return {
+        alias_of(APP, name): _alias(urls["app"], pool=pool),
+        alias_of(SYSTEM, name): _alias(urls["system"], pool=pool),
+        alias_of(OWNER, name): _alias(urls.get("owner", ""), pool=False),
+    }

@@ -54,13 +54,20 @@ UNFOLD_SETTINGS: dict[str, Any] = {
     "SITE_HEADER": "csms.settings.unfold.tenant_name",
     "SITE_SUBHEADER": _("Charging station management"),
     "SITE_SYMBOL": "ev_station",
+    # There is no other site to return to.
+    "SITE_URL": None,
     "LOGIN": {"form": "csms.sign_in.MemberSignIn"},
+    "ACCOUNT": {"navigation": [{"title": _("Your account"), "link": reverse_lazy("admin:account")}]},
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("csms/favicon.svg")},
     ],
-    "STYLES": [lambda request: static("csms/office.css")],
+    "STYLES": [
+        lambda request: static("csms/office.css"),
+        lambda request: static("csms/station.css"),
+        lambda request: static("csms/palette.css"),
+    ],
     "SIDEBAR": {
         "show_search": True,
         "navigation": [
@@ -138,6 +145,7 @@ UNFOLD_SETTINGS: dict[str, Any] = {
             {
                 "title": _("Platform"),
                 "items": [
+                    _item(_("All tenants"), "monitoring", "all_tenants", PLATFORM),
                     _item(_("Tenants"), "apartment", "tenants_tenant_changelist", PLATFORM),
                     _item(_("Users"), "person", "tenants_user_changelist", PLATFORM),
                     _item(_("Platform trail"), "history", "tenants_platformentry_changelist", PLATFORM),

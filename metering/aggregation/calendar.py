@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django.db import connections
-
+from metering.aggregation.fleet import sum_up_fleets
 from metering.models import Period
-from tenants.context import SYSTEM_ALIAS
+from tenants.context import system_connection
 
 # The most trusted first.
 SOURCES = "ARRAY['', 'register', 'register_phases', 'interval', 'power']"
@@ -61,8 +60,8 @@ WHERE (old.minimum, old.maximum, old.total, old.count, old.last, old.last_at) IS
 
 
 def sum_up_touched(parameters: dict[str, Any]) -> None:
-    """Work out anew the days, weeks and months that the hours in `agg_touched` lie in."""
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    """Work out anew the days, weeks and months that the hours in `agg_touched` lie in; and the fleets' hours and days."""
+    with system_connection().cursor() as cursor:
         cursor.execute("ANALYZE agg_touched")
         for target, source, unit in STEPS:
             cursor.execute(CHANGED.format(unit=unit, next=NEXT[unit]), parameters)
@@ -71,3 +70,4 @@ def sum_up_touched(parameters: dict[str, Any]) -> None:
             cursor.execute(BUCKETS.format(sources=SOURCES), given)
             cursor.execute(STATISTICS, given)
             cursor.execute("DROP TABLE agg_changed")
+    sum_up_fleets(parameters)

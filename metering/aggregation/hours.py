@@ -10,13 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
 
 from metering.aggregation import hours_sql as sql
 from metering.aggregation.calendar import sum_up_touched
 from metering.aggregation.energy import largest_wh
 from metering.aggregation.periods import EPOCH
-from tenants.context import SYSTEM_ALIAS
+from tenants.context import system_connection
 
 # Between two readings of power further apart nothing is known.
 LONGEST_POWER_GAP = timedelta(minutes=15)
@@ -56,7 +55,7 @@ def aggregate_stretch(
     `mark_silences`: a step that began before `a` makes the hours that it crosses dirty.
     """
     parameters = one.parameters(a=a, b=b, stations=stations)
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_connection().cursor() as cursor:
         cursor.execute(sql.WORK_OF_RANGE, parameters)
         cursor.execute("ANALYZE agg_work")
         _find_edges(cursor, parameters)
@@ -74,7 +73,7 @@ def aggregate_stretch(
 def aggregate_late(one: Pass, late: list[int]) -> None:
     """The meters and hours of these rows of DirtyRange, and the neighbouring hours that change with them."""
     parameters = one.parameters(late=late)
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_connection().cursor() as cursor:
         cursor.execute(sql.WORK_OF_LATE, parameters)
         _find_edges(cursor, parameters)
         cursor.execute(sql.WIDEN, parameters)

@@ -11,15 +11,14 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
-from django.db import connections
 from django.utils import timezone
 
 from metering.aggregation import hours_sql
 from metering.aggregation.calendar import sum_up_touched
 from metering.aggregation.periods import period_end, period_start
 from metering.aggregation.runs import aggregated_until, aggregation_lock, oldest_late_reading, zones_of_tenants
-from metering.models import Bucket, MeteringSettings, Period
-from tenants.context import SYSTEM_ALIAS
+from metering.models import Bucket, FleetBucket, MeteringSettings, Period
+from tenants.context import system_connection
 from tenants.models import Tenant
 from tenants.partitions import drop_partitions_before
 
@@ -51,6 +50,7 @@ FORGET_CALENDAR = """
 DELETE FROM metering_bucket WHERE tenant_id = %(tenant)s
     AND (period = 2 AND start >= %(first)s OR period > 2 AND "end" > %(first)s)
 """
+FORGET_FLEET = "DELETE FROM metering_fleetbucket WHERE tenant_id = %(tenant)s AND period = 2 AND start >= %(first)s"
 FORGET_STATISTICS = """
 DELETE FROM metering_bucketstatistics WHERE tenant_id = %(tenant)s
     AND (period = 2 AND start >= %(first)s OR period > 2 AND start > %(first)s - interval '31 days')
@@ -71,7 +71,7 @@ def drop_old_samples(*, now: datetime | None = None) -> int:
         wishes = _days_of_stations()
         # Replays are taken for as long as METERING_SAMPLE_DAYS; the longest wish decides for the partitions.
         longest = max([settings.METERING_SAMPLE_DAYS, *wishes.values()])
-        with connections[SYSTEM_ALIAS].cursor() as cursor:
+        with system_connection().cursor() as cursor:
             for charge_point_id, days in wishes.items():
                 if days < longest:
                     cursor.execute(DELETE_SAMPLES, [charge_point_id, min(_days_before(moment, days), kept_from)])
@@ -90,7 +90,9 @@ def drop_old_aggregates(*, now: datetime | None = None) -> int:
                 before = _days_before(moment, days)
                 old = Bucket.objects.filter(tenant_id=tenant_id, period=period, start__lt=before)
                 deleted += old.delete()[0]
-                with connections[SYSTEM_ALIAS].cursor() as cursor:
+                fleet = FleetBucket.objects.filter(tenant_id=tenant_id, period=period, start__lt=before)
+                deleted += fleet.delete()[0]
+                with system_connection().cursor() as cursor:
                     cursor.execute(DELETE_STATISTICS, [tenant_id, period.value, before])
                     deleted += cursor.rowcount
     return deleted
@@ -99,7 +101,7 @@ def drop_old_aggregates(*, now: datetime | None = None) -> int:
 def realign_days(*, now: datetime | None = None) -> int:
     """Work out the days of tenants that have changed their time zone, as far back as hours are kept; tenants."""
     moment = now or timezone.now()
-    with aggregation_lock(wait=True), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with aggregation_lock(wait=True), system_connection().cursor() as cursor:
         zones = zones_of_tenants()
         parameters: dict[str, Any] = {"zone_tenants": list(zones), "zones": list(zones.values()), "now": moment}
         cursor.execute(MISALIGNED, parameters)
@@ -109,6 +111,7 @@ def realign_days(*, now: datetime | None = None) -> int:
             zone = ZoneInfo(zones[tenant_id])
             first = period_end(period_start(hour, Period.DAY, zone), Period.DAY, zone)
             cursor.execute(FORGET_CALENDAR, {"tenant": tenant_id, "first": first})
+            cursor.execute(FORGET_FLEET, {"tenant": tenant_id, "first": first})
             cursor.execute(FORGET_STATISTICS, {"tenant": tenant_id, "first": first})
             cursor.execute(hours_sql.TOUCHED)
             cursor.execute(TOUCH_ALL, {"tenant": tenant_id, "first": first})
@@ -127,7 +130,7 @@ def _summed_up_before() -> datetime | None:
 
 
 def _days_of_stations() -> dict[int, int]:
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_connection().cursor() as cursor:
         cursor.execute(DAYS_OF_STATIONS, {"sample_days": settings.METERING_SAMPLE_DAYS})
         return dict(cursor.fetchall())
 

@@ -11,14 +11,13 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from django.db import connections
 from django.db.models import Max, Min
 from django.utils import timezone
 
 from metering.aggregation.hours import Pass, aggregate_late, aggregate_stretch
 from metering.aggregation.periods import HOUR, ceil_hour, floor_hour, hour_shift
 from metering.models import AggregationState, DirtyRange
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import system_connection, system_transaction
 from tenants.models import Tenant
 from tenants.partitions import partition_days
 from tenants.selectors import tenant_zone
@@ -41,7 +40,7 @@ class Busy(Exception):
 def aggregation_lock(*, wait: bool) -> Iterator[None]:
     """A system transaction that is the only one to aggregate or to delete samples. Busy where `wait` is False."""
     with system_transaction():
-        with connections[SYSTEM_ALIAS].cursor() as cursor:
+        with system_connection().cursor() as cursor:
             if wait:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             else:
@@ -165,7 +164,7 @@ def _state() -> AggregationState:
 
 def _first_hour(target: datetime) -> datetime:
     """Where a system begins that has never aggregated: with its oldest sample."""
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_connection().cursor() as cursor:
         for day in partition_days("metering_sample"):
             begin = datetime.combine(day, time(), UTC)
             cursor.execute("SELECT min(at) FROM metering_sample WHERE at >= %s AND at < %s", [begin, begin + 24 * HOUR])

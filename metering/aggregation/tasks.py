@@ -9,6 +9,8 @@ from django.core.cache import cache
 from django.db import OperationalError
 
 from metering.aggregation import retention, runs
+from metering.aggregation.fleet_history import fill_missing_fleets
+from tenants.context import current_database
 from tenants.periodic import periodic_task
 
 # After a run of a second, so many seconds of rest: the provisional hour may take a twentieth of a worker's time.
@@ -21,7 +23,9 @@ log = structlog.get_logger(__name__)
 @periodic_task(expires=3000)
 def aggregate_hours() -> int:
     """All hours that are over; also what was missed while no worker ran."""
-    return runs.aggregate_due_hours()
+    done = runs.aggregate_due_hours()
+    fill_missing_fleets()
+    return done
 
 
 @periodic_task(expires=55)
@@ -36,7 +40,8 @@ def aggregate_late() -> int:
 @periodic_task(expires=55)
 def aggregate_running() -> None:
     """The hour that isn't over, provisionally: every minute in a small fleet, more rarely where it takes longer."""
-    if cache.get(RESTING):
+    resting = f"{RESTING}:{current_database()}" if current_database() else RESTING
+    if cache.get(resting):
         return
     started = time.monotonic()
     try:
@@ -46,7 +51,7 @@ def aggregate_running() -> None:
         return
     rest = int((time.monotonic() - started) * REST_PER_SECOND)
     if rest:
-        cache.set(RESTING, True, timeout=min(rest, LONGEST_REST_S))
+        cache.set(resting, True, timeout=min(rest, LONGEST_REST_S))
 
 
 @periodic_task()

@@ -11,12 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from django.db import connections
 from django.utils import timezone
 
 from metering.events import alert_opened, alert_resolved
 from metering.models import Alert
-from tenants.context import APP_ALIAS, tenant_transaction
+from tenants.context import scope_connection, tenant_transaction
 from tenants.events import publish
 
 log = structlog.get_logger(__name__)
@@ -160,7 +159,7 @@ def _waves(incidents: Sequence[Incident]) -> Iterable[list[Incident]]:
 
 
 def _record(wave: list[Incident]) -> None:
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '10s'")
         cursor.execute(MOVE_ON, _arguments(wave))
         moved = cursor.fetchall()

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from metering.alerts.rules import Rule
 from metering.models import Alert, MeteringSettings, Threshold
-from tenants.context import system_transaction
+from tenants.context import in_database, system_transaction
+from tenants.databases.placement import database_of
 
 USUAL_TOLERANCE = timedelta(seconds=MeteringSettings().clock_tolerance_seconds)
 
@@ -45,7 +46,17 @@ class Loaded:
 
 def load_tenants(tenant_ids: Iterable[int]) -> dict[int, Loaded]:
     """By tenant; also of tenants that have nothing."""
-    ids = list(tenant_ids)
+    by_database: defaultdict[str, list[int]] = defaultdict(list)
+    for tenant_id in tenant_ids:
+        by_database[database_of(tenant_id)].append(tenant_id)
+    loaded: dict[int, Loaded] = {}
+    for database, ids in by_database.items():
+        with in_database(database):
+            loaded |= _load(ids)
+    return loaded
+
+
+def _load(ids: list[int]) -> dict[int, Loaded]:
     loaded: defaultdict[int, Loaded] = defaultdict(Loaded)
     with system_transaction():
         thresholds = Threshold.objects.filter(tenant_id__in=ids).order_by("id")

@@ -8,14 +8,13 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connections
 from django.utils import timezone
 
 from metering.alerts.faults import fault_incident
 from metering.alerts.incidents import Incident, end_alerts, record_incidents
 from metering.alerts.words import NO_ERROR, READINGS_AGAIN, RECONNECTED, SESSION_ENDED
 from metering.models import Alert, MeteringSettings, Severity
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import system_connection, system_transaction
 
 log = structlog.get_logger(__name__)
 
@@ -158,7 +157,7 @@ def sweep_faults() -> int:
 
 
 def _rows(query: str, **values: Any) -> list[tuple[Any, ...]]:
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_transaction(), system_connection().cursor() as cursor:
         cursor.execute(query, {"limit": AT_ONCE, "lease": settings.GATEWAY_LEASE_SECONDS, **values})
         return list(cursor.fetchall())
 

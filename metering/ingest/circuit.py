@@ -6,6 +6,7 @@ import structlog
 
 from metering.ingest.connection import AWAY, connect_system, cut
 from metering.metrics import POSTGRES_AWAY
+from tenants.databases.names import MAIN, called
 
 log = structlog.get_logger(__name__)
 
@@ -16,7 +17,8 @@ PROBE_TIMEOUT_S = 3.0
 class Circuit:
     """Opened by a failure, closed by a probe. While open nobody waits for PostgreSQL."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str = MAIN) -> None:
+        self._database = database
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -26,7 +28,7 @@ class Circuit:
     def open(self, reason: str) -> None:
         """PostgreSQL did not take a batch."""
         if self._probing is None:
-            log.error("PostgreSQL away: readings go to Redis", reason=reason[:200])
+            log.error("PostgreSQL away: readings go to Redis", database=called(self._database), reason=reason[:200])
             POSTGRES_AWAY.set(1)
             self._probing = asyncio.create_task(self._probe_until_back())
 
@@ -41,18 +43,18 @@ class Circuit:
         while True:
             await asyncio.sleep(PROBE_INTERVAL_S)
             try:
-                if await _takes_writes():
+                if await _takes_writes(self._database):
                     break
             except AWAY:
                 continue
-        log.info("PostgreSQL back")
+        log.info("PostgreSQL back", database=called(self._database))
         POSTGRES_AWAY.set(0)
         self._probing = None
 
 
-async def _takes_writes() -> bool:
+async def _takes_writes(database: str) -> bool:
     """False for a standby: after a failover the old address may lead to one for a while."""
-    connection = await connect_system()
+    connection = await connect_system(database)
     watchdog = asyncio.get_running_loop().call_later(PROBE_TIMEOUT_S, cut, connection)
     try:
         cursor = await connection.execute("SELECT NOT pg_is_in_recovery()")

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from django.db import connections
 
-from tenants.context import SYSTEM_ALIAS
+from tenants.databases.names import MAIN, SYSTEM, alias_of
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 # What Django adds for its own use.
@@ -32,9 +32,9 @@ AWAY = (
 )
 
 
-async def connect_system() -> Connection:
+async def connect_system(database: str = MAIN) -> Connection:
     """A connection in autocommit. psycopg.OperationalError within connect_timeout where there is none to be had."""
-    parameters = connections[SYSTEM_ALIAS].get_connection_params()
+    parameters = connections[alias_of(SYSTEM, database)].get_connection_params()
     return await psycopg.AsyncConnection.connect(
         autocommit=True,
         # A transaction-pooling proxy hands each transaction to another backend: nothing may be prepared on one.

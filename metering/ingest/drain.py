@@ -17,13 +17,17 @@ import redis.asyncio
 import structlog
 from django.conf import settings
 
+from chargepoints.gateway.threads import DatabaseThreads
 from metering.alerts.watch import Watch
 from metering.ingest.connection import AWAY
 from metering.ingest.message import MeterMessage, pack, unpack
-from metering.ingest.salvage import insert_what_can_be
+from metering.ingest.salvage import Refused, insert_what_can_be
 from metering.ingest.spill import GROUP, STREAM, remove_entries
 from metering.ingest.store import SampleStore
 from metering.metrics import DRAINED
+from tenants.databases import placement
+from tenants.databases.fence import TenantMoving, is_elsewhere
+from tenants.databases.names import MAIN, own_databases
 from tenants.redis_servers import connect_async
 
 log = structlog.get_logger(__name__)
@@ -37,10 +41,49 @@ DEAD_LETTERS, DEAD_LETTERS_KEPT = "csms:spill:refused", 1000
 Entry = tuple[bytes, dict[bytes, bytes]]
 
 
+class Stores:
+    """A store for each database, opened when it is needed."""
+
+    def __init__(self) -> None:
+        self._stores: dict[str, SampleStore] = {}
+        self._threads: DatabaseThreads | None = None
+        placement.forget()
+
+    async def insert(self, messages: list[MeterMessage]) -> Refused:
+        """As `insert_what_can_be`, each where its tenant lives. TenantMoving where one is on the way."""
+        refused: Refused = []
+        for database, of_database in (await self._by_database(messages)).items():
+            store = self._stores.setdefault(database, SampleStore(database=database))
+            refused += await insert_what_can_be(store, of_database)
+        for message, error in refused:
+            if is_elsewhere(error):
+                placement.forget()
+                raise TenantMoving(f"readings of tenant {message.tenant_id} wait until it has been moved")
+        return refused
+
+    async def _by_database(self, messages: list[MeterMessage]) -> dict[str, list[MeterMessage]]:
+        if not own_databases():
+            return {MAIN: messages}
+        self._threads = self._threads or DatabaseThreads(1, "placement")
+        found: dict[str, list[MeterMessage]] = {}
+        for message in messages:
+            database = await self._threads.run(placement.database_of, message.tenant_id)
+            found.setdefault(database, []).append(message)
+        return found
+
+    async def close(self) -> None:
+        await asyncio.gather(*(store.close() for store in self._stores.values()))
+        if self._threads is not None:
+            self._threads.close()
+
+
 async def drain_spill(*, abandoned_ms: int = ABANDONED_MS) -> int:
-    """Drain what is there; the number of readings stored. One of `connection.AWAY` while PostgreSQL is away."""
+    """Drain what is there; the number of readings stored. One of `connection.AWAY` while PostgreSQL is away.
+
+    TenantMoving: what is left waits until a tenant has come to its new place.
+    """
     client = connect_async(settings.REDIS_SPILL_URL, socket_timeout=10, socket_connect_timeout=2)
-    store = SampleStore()
+    stores = Stores()
     # Their gateway has compared them already, if it lived; what is seen twice is one alert.
     watch = Watch(clocks=False)
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
@@ -51,8 +94,8 @@ async def drain_spill(*, abandoned_ms: int = ABANDONED_MS) -> int:
         await _ensure_group(client)
         while entries := await _next_entries(client, worker, abandoned_ms):
             try:
-                stored = await _store_entries(client, store, watch, entries)
-            except AWAY:
+                stored = await _store_entries(client, stores, watch, entries)
+            except (*AWAY, TenantMoving):
                 await _give_back(client, worker, entries)
                 raise
             total += stored
@@ -60,7 +103,7 @@ async def drain_spill(*, abandoned_ms: int = ABANDONED_MS) -> int:
         await _forget_workers(client)
     finally:
         await asyncio.gather(watch.close(), return_exceptions=True)
-        await store.close()
+        await stores.close()
         await client.aclose()
     return total
 
@@ -84,7 +127,7 @@ async def _next_entries(client: Any, worker: str, abandoned_ms: int) -> list[Ent
     return list(read[0][1]) if read else []
 
 
-async def _store_entries(client: "redis.asyncio.Redis", store: SampleStore, watch: Watch, entries: list[Entry]) -> int:
+async def _store_entries(client: "redis.asyncio.Redis", stores: Stores, watch: Watch, entries: list[Entry]) -> int:
     """Store the entries together, take them out of the stream; the number of values they held."""
     messages: list[MeterMessage] = []
     for entry_id, fields in entries:
@@ -94,7 +137,7 @@ async def _store_entries(client: "redis.asyncio.Redis", store: SampleStore, watc
             # A newer version's, or spoilt: it must not hold up all that comes after it.
             log.error("spilled readings can't be read", entry=entry_id.decode(), error=str(fault)[:200])
             await _lay_aside(client, fields[b"batch"], fault)
-    refused = await insert_what_can_be(store, messages)
+    refused = await stores.insert(messages)
     for message, error in refused:
         await _lay_aside(client, pack([message]), error)
     try:

@@ -17,6 +17,8 @@ from metering.aggregation.periods import floor_hour
 from metering.ingest.connection import Connection, connect_system, cut
 from metering.ingest.message import MeterMessage
 from metering.readings import Kind, Reading
+from tenants.databases.fence import HOLD, sorted_ids
+from tenants.databases.names import MAIN, own_databases
 from tenants.services.system_alerts import MISSING_PARTITION, RAISE, partition_subject
 
 SeriesKey = tuple[int, int, int, Kind]
@@ -93,7 +95,8 @@ class SeriesCache:
 class SampleStore:
     """One connection, opened when needed and replaced when it broke."""
 
-    def __init__(self, series: SeriesCache | None = None) -> None:
+    def __init__(self, series: SeriesCache | None = None, database: str = MAIN) -> None:
+        self._database = database
         self._series = SeriesCache() if series is None else series
         self._connection: Connection | None = None
 
@@ -101,7 +104,7 @@ class SampleStore:
         """Store all messages in one transaction; nothing of them where one can't be.
 
         Raises one of `connection.AWAY` while PostgreSQL can't take them; psycopg.DataError, IntegrityError or
-        another exception where one of the messages is to blame.
+        another exception where one of the messages is to blame; one that `fence.is_elsewhere` where a tenant doesn't live here.
         """
         connection = await self._connect()
         watchdog = asyncio.get_running_loop().call_later(TIMEOUT_S, cut, connection)
@@ -109,11 +112,14 @@ class SampleStore:
             await _attach_named(connection, [message for message in messages if message.named_transaction])
             columns = await self._columns(connection, messages)
             late = late_stretches(messages, floor_hour(datetime.now(UTC)))
-            if not late and not any(message.signed or message.quarantined for message in messages):
+            guarded = bool(own_databases())
+            if not guarded and not late and not any(message.signed or message.quarantined for message in messages):
                 if columns:
                     await connection.execute(INSERT_SAMPLES, columns)
                 return
             async with connection.transaction():
+                if guarded:
+                    await connection.execute(HOLD, [sorted_ids(message.tenant_id for message in messages)])
                 if columns:
                     await connection.execute(INSERT_SAMPLES, columns)
                 if late:
@@ -129,11 +135,12 @@ class SampleStore:
             await connection.execute("SELECT csms_ensure_partition('metering_sample', %s::date)", [day])
 
     async def tell_missing(self, days: Iterable[str]) -> None:
-        """A system alert for each day that has no partition."""
-        connection = await self._connect()
-        for day in days:
-            detail = "Readings came and found none; ingest makes it, or keeps them in quarantine."
-            await connection.execute(RAISE, [MISSING_PARTITION, partition_subject("metering_sample", day), detail])
+        """A system alert for each day that has no partition: in the main database, where the staff look."""
+        detail = "Readings came and found none; ingest makes it, or keeps them in quarantine."
+        async with await connect_system() as connection:
+            for day in days:
+                subject = partition_subject("metering_sample", day, self._database)
+                await connection.execute(RAISE, [MISSING_PARTITION, subject, detail])
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -205,7 +212,7 @@ class SampleStore:
 
     async def _connect(self) -> Connection:
         if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = await connect_system()
+            self._connection = await connect_system(self._database)
         return self._connection
 
 

@@ -25,6 +25,7 @@ from metering.ingest.salvage import insert_what_can_be
 from metering.ingest.spill import SpillFull, SpillStream
 from metering.ingest.store import SampleStore, SeriesCache
 from metering.metrics import BATCH_VALUES, INGEST_WAITING, INGESTED, REFUSED, SPILLED
+from tenants.databases.names import MAIN
 
 log = structlog.get_logger(__name__)
 
@@ -51,12 +52,12 @@ Stored = Callable[[list[MeterMessage]], None]
 class SampleWriter:
     """`await write(message)` returns once the message is durable."""
 
-    def __init__(self, on_stored: Stored | None = None) -> None:
+    def __init__(self, on_stored: Stored | None = None, database: str = MAIN) -> None:
         series = SeriesCache()
-        self._stores = [SampleStore(series) for _ in range(STORES)]
+        self._stores = [SampleStore(series, database) for _ in range(STORES)]
         self._free = list(self._stores)
         self._spill = SpillStream()
-        self._circuit = Circuit()
+        self._circuit = Circuit(database)
         self._on_stored = on_stored
         self._waiting: list[Waiting] = []
         # Of all messages not yet answered, also those of transactions under way.

@@ -13,7 +13,6 @@ import orjson
 import redis
 import structlog
 from django.conf import settings
-from django.db import connections
 
 from metering.ingest.message import AHEAD
 from metering.ingest.spill import STREAM
@@ -31,7 +30,8 @@ from metering.live.keys import (
     field_name,
     hash_key,
 )
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import directory_transaction, in_database, system_connection, system_transaction
+from tenants.databases.names import all_databases
 from tenants.redis_servers import connect
 
 log = structlog.get_logger(__name__)
@@ -70,16 +70,30 @@ def rebuild_live_statistics() -> int:
         epoch = _due(client, datetime.now(UTC))
         if epoch is None:
             return 0
-        with system_transaction():
+        with directory_transaction():
             if not _lock():
                 return 0
-            written = _write_base(client, epoch)
+            written = _written_everywhere(client, epoch)
         if written is None:
             log.info("live statistics: overtaken by a newer epoch")
             return 0
         client.set(BUILT, epoch.text)
     log.warning("live statistics rebuilt", series=written)
     return written
+
+
+def _written_everywhere(client: "redis.Redis", epoch: Epoch) -> int | None:
+    """From each database's samples; None where a newer epoch has begun. A database that is away has to be waited for."""
+    total = 0
+    for database in all_databases():
+        with in_database(database), system_transaction():
+            with system_connection().cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'")
+            written = _write_base(client, epoch)
+        if written is None:
+            return None
+        total += written
+    return total
 
 
 def _due(client: "redis.Redis", now: datetime) -> Epoch | None:
@@ -105,8 +119,7 @@ def _due(client: "redis.Redis", now: datetime) -> Epoch | None:
 
 def _lock() -> bool:
     """Until the transaction ends, also by the death of this process."""
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
-        cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'")
+    with system_connection().cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [LOCK])
         (taken,) = cursor.fetchone()
     return bool(taken)
@@ -148,7 +161,7 @@ def _series(since: datetime, bucket: int) -> Iterator[list[tuple[Any, ...]]]:
         "end": begin + timedelta(seconds=BUCKET_S),
         "since": since,
     }
-    connection = connections[SYSTEM_ALIAS]
+    connection = system_connection()
     connection.ensure_connection()
     with connection.connection.cursor(name=f"live_{bucket}") as cursor:
         cursor.execute(AGGREGATE, arguments)

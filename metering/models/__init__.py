@@ -1,6 +1,14 @@
 """Models of the metering app."""
 
-from metering.models.aggregate import AggregationState, Bucket, BucketStatistics, DirtyRange, EnergySource, Period
+from metering.models.aggregate import (
+    AggregationState,
+    Bucket,
+    BucketStatistics,
+    DirtyRange,
+    EnergySource,
+    FleetBucket,
+    Period,
+)
 from metering.models.alert import Alert, AlertRecipient, Severity, Threshold
 from metering.models.analytics import SessionAnalytics
 from metering.models.limits import IdTagLimit, RemoteStartLimit, SessionLimit
@@ -17,6 +25,7 @@ __all__ = [
     "ChargeDetailRecord",
     "DirtyRange",
     "EnergySource",
+    "FleetBucket",
     "IdTagLimit",
     "MeteringSettings",
     "Period",

@@ -77,6 +77,26 @@ class BucketStatistics(TenantOwned):
         return f"{self.count} values from {self.start}"
 
 
+class FleetBucket(TenantOwned):
+    """Energy of a tenant's EVSEs together in one hour or day: what their buckets add up to, main meters left out.
+
+    Made with them, in their transaction, so that a page of the whole fleet reads a row and not one for each EVSE.
+    """
+
+    period = models.PositiveSmallIntegerField(choices=Period.choices)
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    energy_wh = models.DecimalField(max_digits=24, decimal_places=6)
+    estimated = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["start"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "period", "start"], name="fleet_bucket_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_period_display()} from {self.start}: {self.energy_wh} Wh"
+
+
 class DirtyRange(TenantOwned):
     """Readings came late: what was summed up of this EVSE from `first` to `last` is out of date.
 

@@ -117,6 +117,7 @@ class Alert(TenantOwned):
         ]
         indexes = [
             models.Index(fields=["tenant", "status", "-opened_at"], name="alerts_by_status"),
+            models.Index(fields=["tenant", "-opened_at"], name="alerts_by_time"),
             models.Index(fields=["charge_point", "-opened_at"], name="alerts_of_station"),
             models.Index(fields=["opened_at"], condition=Q(mailed_at__isnull=True), name="alerts_to_mail"),
         ]

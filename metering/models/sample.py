@@ -87,6 +87,7 @@ class SignedReading(TenantOwned):
                 name="signed_reading_once",
             )
         ]
+        indexes = [models.Index(fields=["tenant", "-at"], name="signed_readings_by_time")]
 
     def __str__(self) -> str:
         return f"{self.measurand} at {self.at}"

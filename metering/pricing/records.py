@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
 from django.utils import timezone
 
 from chargepoints.models import Transaction
@@ -20,7 +19,7 @@ from metering.pricing.cost import latest_record, lines_as_json, reckon
 from metering.pricing.lines import Line, Price, totals
 from metering.pricing.money import half_up
 from metering.pricing.usage import Ends, register_series
-from tenants.context import APP_ALIAS, tenant_transaction
+from tenants.context import scope_connection, tenant_transaction
 from tenants.events import publish
 from tenants.selectors import tenant_zone
 from tenants.services.audit import record as audit
@@ -223,7 +222,7 @@ def _store(
 
 def _next_number(session: Transaction, now: datetime) -> str:
     """The tenant's next. Its lock lasts until the commit, so that a number which is given is also used."""
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended('charge detail record of ' || %s, 0))",
             [str(session.tenant_id)],

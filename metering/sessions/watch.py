@@ -12,6 +12,8 @@ from chargepoints.gateway.threads import DatabaseThreads
 from metering.ingest.connection import Connection
 from metering.sessions.enforcement import enforce_sessions
 from tenants.arrays import array_literal
+from tenants.context import in_database
+from tenants.databases.names import MAIN
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +28,8 @@ AND t.last_register_wh - t.meter_start_wh >= l.max_energy_wh
 class LimitWatch:
     """Looks at the sessions of each progress flush."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str = MAIN) -> None:
+        self._database = database
         self._threads: DatabaseThreads | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -43,7 +46,7 @@ class LimitWatch:
         if self._threads is None:
             self._threads = DatabaseThreads(1, "limits")
         try:
-            await self._threads.run(enforce_sessions, session_ids, datetime.now(UTC))
+            await self._threads.run(_enforce_in, self._database, session_ids)
         except Exception as error:
             log.warning("the periodic check will find them", error=str(error)[:200])
 
@@ -52,3 +55,8 @@ class LimitWatch:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._threads is not None:
             self._threads.close()
+
+
+def _enforce_in(database: str, session_ids: list[int]) -> None:
+    with in_database(database):
+        enforce_sessions(session_ids, datetime.now(UTC))

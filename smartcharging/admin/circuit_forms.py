@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from chargepoints.admin.site_field import SiteField
 from smartcharging.admin.profile_forms import LocalTimeField
 from smartcharging.circuit_rules import Problem
 from smartcharging.circuit_selectors import ROOT_FIELDS, subtree_ids
@@ -87,6 +88,8 @@ class CircuitForm(RefusableForm):
         super().__init__(*args, **kwargs)
         pk = self.instance.pk
         others = Circuit.objects.exclude(pk__in=subtree_ids([pk])) if pk is not None else Circuit.objects.all()
+        site = self.fields["site"] = SiteField(label=LABELS["site"], required=False)
+        site.offer()
         parent = self.fields["parent"]
         parent.queryset = others.order_by("name")  # type: ignore[attr-defined]
         parent.empty_label = _("nothing: it is the root of a tree")  # type: ignore[attr-defined]

@@ -34,7 +34,7 @@ DAY = timedelta(days=1)
 class CircuitAdmin(TenantModelAdmin):
     """Django's own pages are replaced by ours; roles and the site's search remain."""
 
-    search_fields = ["name"]
+    search_fields = ["name", "site__name"]
     actions = None
 
     def get_urls(self) -> list[URLPattern]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from smartcharging.admin.circuit_page import result_pill
 from smartcharging.admin.load_bars import amps_said
@@ -19,12 +20,14 @@ from smartcharging.admin.shared import number_asked
 from smartcharging.api.limits_sent import HEADER, pages_of_limits
 from smartcharging.circuit_selectors import limits_sent_to
 from smartcharging.models import Circuit, LimitSent
+from smartcharging.models.profile import Purpose
 from smartcharging.reason_words import cause_in_words, reason_in_words
 from tenants.admin.base import ReadOnlyAdmin, access_of
+from tenants.admin.filters import KnownFilter
 from tenants.api.csv_export import csv_response
 
 
-class CircuitFilter(admin.SimpleListFilter):
+class CircuitFilter(DropdownFilter):  # type: ignore[misc]
     """A circuit with all below it."""
 
     title, parameter_name = _("circuit"), "circuit"
@@ -41,13 +44,21 @@ class CircuitFilter(admin.SimpleListFilter):
         return queryset.none() if circuit is None else queryset & limits_sent_to(circuit)
 
 
+class PurposeFilter(KnownFilter):
+    title, parameter_name = _("purpose"), "purpose"
+
+    def words(self) -> list[tuple[str, Any]]:
+        return [(value, label) for value, label in Purpose.choices if value != Purpose.STATION_MAX]
+
+
 @admin.register(LimitSent)
 class LimitSentAdmin(ReadOnlyAdmin):
     list_display = [
         *("at", "place", "limit_shown", "previous_shown", "reason_shown", "cause_shown", "result_shown"),
         *("result_at", "detail"),
     ]
-    list_filter = [CircuitFilter, "result", "purpose", ("at", admin.DateFieldListFilter)]
+    list_filter = [CircuitFilter, ("result", ChoicesDropdownFilter), PurposeFilter, ("at", admin.DateFieldListFilter)]
+    list_filter_submit = True
     search_fields = ["charge_point__identity_key"]
     search_help_text = _("Charge point")
     list_select_related = ["charge_point"]

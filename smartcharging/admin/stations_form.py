@@ -6,8 +6,9 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from chargepoints.admin.site_field import SiteField
 from chargepoints.api.charge_points import ChargePointFilter
-from chargepoints.models import ChargePoint, Site
+from chargepoints.models import ChargePoint
 from chargepoints.selectors import charge_points
 
 MOST_NAMED = 10_000
@@ -24,7 +25,7 @@ class StationsForm(forms.Form):
         widget=forms.Textarea({"rows": 2}),
         help_text=_("Identities, with blanks or commas. Or, left empty, all that match:"),
     )
-    site = forms.ModelChoiceField(label=_("at the site"), queryset=Site.objects.none(), required=False)
+    site = SiteField(label=_("at the site"), required=False)
     tag = forms.CharField(label=_("with the tag"), max_length=40, required=False)
     vendor = forms.CharField(label=_("of the vendor"), max_length=100, required=False)
     model = forms.CharField(label=_("of the model"), max_length=100, required=False)
@@ -33,7 +34,7 @@ class StationsForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["site"].queryset = Site.objects.all()  # type: ignore[attr-defined]
+        self.fields["site"].offer()  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}

@@ -2,6 +2,7 @@
 
 from smartcharging.models.circuit import Allotment, Circuit, CircuitMember, CircuitRound, LimitSent, Strategy
 from smartcharging.models.demand import CircuitLimit, CircuitMeter, EnergyPrice, IdTagNeed, SessionNeed
+from smartcharging.models.fleet_load import FleetLoad
 from smartcharging.models.profile import (
     ChargingProfile,
     Kind,
@@ -20,6 +21,7 @@ __all__ = [
     "CircuitMeter",
     "CircuitRound",
     "EnergyPrice",
+    "FleetLoad",
     "IdTagNeed",
     "Kind",
     "LimitSent",

@@ -255,6 +255,7 @@ class LimitSent(TenantOwned):
         ordering = ["-at", "-id"]
         verbose_name, verbose_name_plural = "limit sent", "limits sent"
         indexes = [
+            models.Index(fields=["tenant", "-at"], name="limits_by_time"),
             models.Index(fields=["circuit", "-at"], name="limits_of_circuit"),
             models.Index(fields=["charge_point", "evse_number", "-at"], name="limits_of_connector"),
             models.Index(fields=["command"], condition=Q(result="sent"), name="limits_open"),

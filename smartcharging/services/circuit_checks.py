@@ -6,13 +6,12 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import connections
 from django.db.models import Model, QuerySet
 
 from smartcharging.circuit_rules import Problem, problems_of
 from smartcharging.circuit_selectors import ROOT_FIELDS, fuses_of, plugs_of, subtree_ids, tree_of
 from smartcharging.models import Circuit, CircuitMember, Strategy
-from tenants.context import APP_ALIAS
+from tenants.context import scope_connection
 
 Row = TypeVar("Row", Circuit, CircuitMember)
 
@@ -45,7 +44,7 @@ class CircuitRefused(Exception):
 
 def lock_circuits(tenant_id: int) -> None:
     """One change of a tenant's circuits at a time, until the transaction ends: two halves of a circle must not meet."""
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('circuits of ' || %s, 0))", [tenant_id])
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from django.db import connections
-
 from smartcharging.events import LimitChanged
 from smartcharging.models import Allotment, Circuit, LimitSent
 from smartcharging.models.profile import ChargingProfile, Purpose
@@ -18,7 +16,7 @@ from smartcharging.services.many_rows import insert_rows
 from smartcharging.services.profiles import limits_of
 from smartcharging.services.reading import Seat
 from smartcharging.services.sending import NEW_ID, OFFLINE, ProfileToSend, send_profiles
-from tenants.context import APP_ALIAS
+from tenants.context import scope_connection
 from tenants.events import publish_all
 
 Result = LimitSent.Result
@@ -83,7 +81,7 @@ def send_limits(*, root: Circuit, orders: Sequence[Order], cause: str, now: date
 
 def note_results(circuit_ids: list[int]) -> None:
     """What became of the limits in the log."""
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute(NOTE_RESULTS, [circuit_ids])
 
 

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from django.db import connections
 from django.utils import timezone
 
 from smartcharging.allocation.shapes import Price
 from smartcharging.models import Circuit, EnergyPrice, Strategy
 from smartcharging.services.waking import wake
-from tenants.context import APP_ALIAS, tenant_transaction
+from tenants.context import scope_connection, tenant_transaction
 from tenants.models import Tenant
 from tenants.services.audit import record
 
@@ -193,7 +192,7 @@ def _store(tenant: Tenant, zone: str, currency: str, prices: Sequence[NewPrice],
 
 def _lock(tenant_id: int, zone: str) -> None:
     """One delivery of a zone at a time: two that overlap must not both find nothing."""
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         text = "SELECT pg_advisory_xact_lock(hashtextextended('energy prices of ' || %s || ' ' || %s, 0))"
         cursor.execute(text, [tenant_id, zone])
 

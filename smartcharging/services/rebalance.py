@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connections
 from django.utils import timezone
 
 from smartcharging.causes import Cause
@@ -28,7 +27,7 @@ from smartcharging.services.rounds import Report, store_round
 from smartcharging.services.wake import wake_at, wake_now
 from smartcharging.services.watching import tell_findings
 from smartcharging.services.writing import fill_report, honour, note_turns, save_ledger
-from tenants.context import APP_ALIAS, system_transaction, tenant_transaction
+from tenants.context import scope_connection, system_transaction, tenant_transaction
 from tenants.services.system_alerts import raise_system_alert, resolve_system_alert
 
 log = structlog.get_logger(__name__)
@@ -58,7 +57,7 @@ def rebalance_circuit(*, tenant_id: int, root_id: int, cause: str, now: datetime
     """Run a round. None: the tree is gone or switched off, or another round is at work (then one more follows it)."""
     now = now or timezone.now()
     with tenant_transaction(tenant_id):
-        with connections[APP_ALIAS].cursor() as cursor:
+        with scope_connection().cursor() as cursor:
             cursor.execute(LOCK, [root_id, tenant_id])
             (locked,) = cursor.fetchone()
         outcome = _round(root_id, cause, now) if locked else None

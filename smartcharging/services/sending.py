@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
 from django.utils import timezone
 
 from chargepoints.models import ChargePoint, Command, CommandState, StationConnection
@@ -21,7 +20,7 @@ from smartcharging.models import ChargingProfile
 from smartcharging.profiles.shapes import Profile
 from smartcharging.profiles.translation import profile_to_ocpp16, schedule_to_json
 from smartcharging.services.many_rows import insert_rows
-from tenants.context import APP_ALIAS, on_commit, tenant_transaction
+from tenants.context import on_commit, scope_connection, tenant_transaction
 from tenants.services.audit import record
 
 ACTION = "SetChargingProfile"
@@ -117,7 +116,7 @@ def next_profile_ids(count: int) -> list[int]:
     """New chargingProfileIds, all different."""
     if not count:
         return []
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute("SELECT nextval('smartcharging_profile_id') FROM generate_series(1, %s)", [count])
         return [int(value) for (value,) in cursor.fetchall()]
 

@@ -6,11 +6,11 @@ of two at one place exactly one is installed. Lock order: commands first, then t
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import connections
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -21,7 +21,8 @@ from smartcharging.models import ChargingProfile
 from smartcharging.profiles.translation import PURPOSES
 from smartcharging.selectors import PURPOSE_WORDS
 from smartcharging.services.adopting import adopt
-from tenants.context import APP_ALIAS, system_transaction, tenant_transaction
+from tenants.context import scope_connection, system_transaction, tenant_transaction
+from tenants.databases.fence import TenantMoving
 from tenants.events import publish_all
 
 log = structlog.get_logger(__name__)
@@ -222,7 +223,7 @@ def settle_lost() -> int:
         rows = ChargingProfile.objects.filter(waiting | late).order_by("pk")
         found = list(rows.values_list("tenant_id", "pk", "charge_point_id")[:SETTLED_AT_ONCE])
     for tenant_id, pk, charge_point_id in found:
-        with tenant_transaction(tenant_id):
+        with suppress(TenantMoving), tenant_transaction(tenant_id):
             settle_one(pk, charge_point_id)
     return len(found)
 
@@ -240,7 +241,7 @@ def settle_one(pk: int, charge_point_id: int) -> None:
 
 def lock_profiles(charge_point_id: int) -> None:
     """Held until the transaction ends. Not the charge point's row: that one is locked before commands are."""
-    with connections[APP_ALIAS].cursor() as cursor:
+    with scope_connection().cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended('charging profiles of ' || %s, 0))", [charge_point_id]
         )

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from django.db import connections
 from django.db.models import F
 from django.utils import timezone
 
@@ -16,7 +15,7 @@ from chargepoints.models import Command, Transaction
 from smartcharging.models import ChargingProfile
 from smartcharging.services.settling import SESSION_ENDED, answer_of, lock_profiles, set_ended, tell_all
 from tenants.arrays import array_literal
-from tenants.context import APP_ALIAS
+from tenants.context import scope_connection
 
 State, Source = ChargingProfile.State, ChargingProfile.Source
 
@@ -124,7 +123,7 @@ def _write(ended: Sequence[ChargingProfile], installed: Sequence[ChargingProfile
     """What ends first: one place holds one profile."""
     if ended:
         columns = [array_literal([getattr(row, name) for row in ended]) for name in ("pk", "state", "detail")]
-        with connections[APP_ALIAS].cursor() as cursor:
+        with scope_connection().cursor() as cursor:
             cursor.execute(END, [now, *columns])
     if installed:
         ChargingProfile.objects.filter(pk__in=[row.pk for row in installed]).update(

@@ -17,7 +17,7 @@ from smartcharging.profiles.validation import StationLimits, validate_profile
 from smartcharging.selectors import profile_of
 from smartcharging.services.anchoring import anchored
 from smartcharging.services.sending import NEW_ID, profile_fields
-from tenants.context import APP_ALIAS, current_tenant_id, tenant_transaction
+from tenants.context import current_tenant_id, scope_alias, tenant_transaction
 from tenants.models import Tenant
 from tenants.selectors import tenant_zone
 from tenants.services.audit import record
@@ -106,7 +106,7 @@ def profile_to_send(template: ProfileTemplate) -> Profile:
 
 def _save(template: ProfileTemplate) -> None:
     try:
-        with transaction.atomic(using=APP_ALIAS):
+        with transaction.atomic(using=scope_alias()):
             template.save()
     except IntegrityError as error:
         if "profile_template_once" in str(error):

@@ -6,11 +6,13 @@ from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 
+from tenants.admin.changelist import TenantChangeList
 from tenants.admin.changes import changes_of, deleted_values
+from tenants.admin.exports.lists import ExportedList
 from tenants.admin.forms import TenantModelForm
 from tenants.admin.paging import CappedPaginator
+from tenants.admin.search import search
 from tenants.context import tenant_transaction
 from tenants.models.people import ROLE_RANK, Role
 from tenants.selectors import Access
@@ -28,7 +30,7 @@ def has_role(request: HttpRequest, role: str) -> bool:
     return access is not None and ROLE_RANK[access.role] >= ROLE_RANK[role]
 
 
-class TenantModelAdmin(ModelAdmin):
+class TenantModelAdmin(ExportedList):
     """Rows of one tenant. Viewers read; `change_role` and the like say who may do more.
 
     Actions on selected rows are for `action_role`, whatever else Django would allow.
@@ -63,6 +65,13 @@ class TenantModelAdmin(ModelAdmin):
 
     def get_actions(self, request: HttpRequest) -> Any:
         return super().get_actions(request) if has_role(request, self.action_role) else {}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TenantChangeList]:
+        return TenantChangeList
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """As tables of millions of rows can be searched (tenants.admin.search)."""
+        return search(queryset, self.get_search_fields(request), search_term), False
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)

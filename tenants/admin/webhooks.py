@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from tenants.admin.base import TenantModelAdmin
+from tenants.admin.filters import KnownFilter
 from tenants.admin.forms import TenantModelForm
 from tenants.admin.shown import short, shown_host, shown_time
 from tenants.events import event_types
@@ -152,6 +153,16 @@ class WebhookAdmin(TenantModelAdmin):
         return int(getattr(row, "dead_count", 0))
 
 
+class EventTypeFilter(KnownFilter):
+    """The types that there are: Django would look for those that occur, through every row."""
+
+    title = _("event")
+    parameter_name = "event__event_type"
+
+    def words(self) -> list[tuple[str, Any]]:
+        return [(name, name) for name in sorted(event_types())]
+
+
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(TenantModelAdmin):
     """What was sent, and what was given up."""
@@ -162,9 +173,11 @@ class WebhookDeliveryAdmin(TenantModelAdmin):
         *("when", "event_type", "charge_point", "shown_state", "attempts", "status_code", "why", "shown_webhook"),
         *("last_tried", "next_try"),
     ]
-    list_filter = ["state", "webhook"]
+    list_filter = ["state", "webhook", EventTypeFilter]
+    list_filter_submit = True
     list_select_related = ["webhook", "event"]
-    search_fields = ["charge_point", "event__event_type"]
+    search_fields = ["=charge_point"]
+    search_help_text = _("Charge point")
     actions = ["again"]
 
     @admin.action(description=_("Send again"))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from rest_framework.request import Request
 
@@ -49,9 +49,17 @@ def csv_response(
 ) -> StreamingHttpResponse:
     """A download of `pages` of rows, made as they are sent. Check the parameters before: afterwards it is too late."""
     chunks = csv_chunks(header, () if request.method == "HEAD" else pages)
+    content_type = f"{MEDIA_TYPE}; charset=utf-8; header=present"
+    return streamed(request._request, chunks, filename=filename, content_type=content_type)
+
+
+def streamed(
+    request: HttpRequest, chunks: Iterator[bytes], *, filename: str, content_type: str
+) -> StreamingHttpResponse:
+    """A download that is made while it is sent. The scope of the request is over by then: `chunks` opens its own."""
     # Either server would gather an iterator of the other kind whole before it sends the first byte.
-    streamed = _off_the_loop(chunks) if isinstance(request._request, ASGIRequest) else chunks
-    response = StreamingHttpResponse(streamed, content_type=f"{MEDIA_TYPE}; charset=utf-8; header=present")
+    content = _off_the_loop(chunks) if isinstance(request, ASGIRequest) else chunks
+    response = StreamingHttpResponse(content, content_type=content_type)
     response["Content-Disposition"] = content_disposition_header(True, filename) or "attachment"
     # A proxy that gathers the answer would undo the streaming (nginx).
     response["X-Accel-Buffering"] = "no"

@@ -9,6 +9,7 @@ from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from tenants.databases.fence import TenantMoving
 from tenants.periodic import AWAY
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,14 @@ class Unavailable(exceptions.APIException):
     wait = 4
 
 
+class BeingMoved(Unavailable):
+    """The tenant's rows are on the way to another database: nothing was done."""
+
+    default_code = "being_moved"
+    default_detail = "The tenant's data is being moved. Try again in a minute."
+    wait = TenantMoving.retry_after_s - 1
+
+
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler. What nobody expected is a 500 without details, logged with them."""
     error = _as_api_exception(error)
@@ -67,6 +76,8 @@ def _as_api_exception(error: Exception) -> Exception:
     if isinstance(error, AWAY):
         log.warning("database away", error=str(error).partition("\n")[0][:200])
         return Unavailable()
+    if isinstance(error, TenantMoving):
+        return BeingMoved()
     if isinstance(error, ModelValidationError):
         return exceptions.ValidationError(_model_errors(error))
     if isinstance(error, Http404):

@@ -10,11 +10,10 @@ the *settled* id: below it, every transaction that was given an id has ended. Ho
 
 from typing import Any
 
-from django.db import connections
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Greatest
 
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import system_connection, system_transaction
 from tenants.models import FeedCursor, OutboxEvent
 
 PENDING, SETTLED = "feed pending", "feed settled"
@@ -42,7 +41,7 @@ def settled_id() -> int:
 
 def _advance() -> tuple[int, int]:
     """(settled id, newest id)."""
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_transaction(), system_connection().cursor() as cursor:
         # First of all: this transaction has no number yet, and gets it by writing, after this was read.
         cursor.execute(NEWEST)
         newest = int(cursor.fetchone()[0])

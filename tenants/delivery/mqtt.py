@@ -1,7 +1,8 @@
 """Publishing events to an MQTT broker: all tenants, in the order of the feed, QoS 1 (API.md "Events").
 
-One process at a time (a lease), so that the order holds. The cursor moves once the broker has confirmed a batch: after a
-crash, or a connection lost, the batch is published again with the same event ids.
+One process at a time (a lease), so that the order holds; each database has a feed, and a lease, of its own. The cursor
+moves once the broker has confirmed a batch: after a crash, or a connection lost, the batch is published again with the same
+event ids.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ from django.conf import settings
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from tenants.context import system_transaction
+from tenants.context import in_database, system_transaction
+from tenants.databases.names import MAIN, all_databases, called, own_databases
 from tenants.delivery.feed import envelope, settled_events, settled_id
 from tenants.delivery.threads import in_thread
 from tenants.delivery.webhooks import pause
@@ -97,8 +99,18 @@ def messages_of(event: OutboxEvent, tenant: Tenant) -> list[Message]:
     return made
 
 
-def take_batch(lease: datetime) -> Batch | None:
+def moved_sink(tenant_id: int) -> str:
+    """The cursor of a tenant that has moved here: what came before was published where it lived then."""
+    return f"{SINK}:{tenant_id}"
+
+
+def take_batch(lease: datetime, database: str = MAIN) -> Batch | None:
     """The next of the feed; the lease is renewed. None: it ran out, and another process has taken it."""
+    with in_database(database):
+        return _take(lease)
+
+
+def _take(lease: datetime) -> Batch | None:
     now, end = timezone.now(), settled_id()
     with system_transaction():
         row = FeedCursor.objects.select_for_update().get(sink=SINK)
@@ -107,14 +119,24 @@ def take_batch(lease: datetime) -> Batch | None:
         events = list(settled_events(end).filter(pk__gt=row.cursor).select_related("tenant").order_by("pk")[:BATCH])
         row.leased_until = now + LEASE
         row.save(update_fields=["leased_until"])
-        messages = [message for event in events for message in messages_of(event, event.tenant)]
+        published = _published_elsewhere()
+        new = [event for event in events if event.pk > published.get(event.tenant_id, 0)]
+        messages = [message for event in new for message in messages_of(event, event.tenant)]
         return Batch(messages, events[-1].pk if events else row.cursor, row.leased_until)
 
 
-def take_lease() -> datetime | None:
+def _published_elsewhere() -> dict[int, int]:
+    """Tenant -> the newest of its events that was published before it moved here."""
+    if not own_databases():
+        return {}
+    moved = FeedCursor.objects.filter(sink__startswith=f"{SINK}:").values_list("sink", "cursor")
+    return {int(sink.partition(":")[2]): cursor for sink, cursor in moved}
+
+
+def take_lease(database: str = MAIN) -> datetime | None:
     """Where nobody has it; the first time the feed begins with what comes from now on."""
     now = timezone.now()
-    with system_transaction():
+    with in_database(database), system_transaction():
         FeedCursor.objects.get_or_create(
             sink=SINK, defaults={"cursor": OutboxEvent.objects.aggregate(last=Max("pk"))["last"] or 0}
         )
@@ -122,41 +144,44 @@ def take_lease() -> datetime | None:
         return now + LEASE if free.update(leased_until=now + LEASE) else None
 
 
-def keep_cursor(cursor: int) -> None:
+def keep_cursor(cursor: int, database: str = MAIN) -> None:
     """The broker has all up to there."""
-    with system_transaction():
+    with in_database(database), system_transaction():
         FeedCursor.objects.filter(sink=SINK, cursor__lt=cursor).update(cursor=cursor)
 
 
-def give_up_lease() -> None:
-    with system_transaction():
+def give_up_lease(database: str = MAIN) -> None:
+    with in_database(database), system_transaction():
         FeedCursor.objects.filter(sink=SINK).update(leased_until=None)
 
 
 async def publish_feed(stop: asyncio.Event) -> None:
     """Publish until `stop`; without CSMS_MQTT_URL there is nothing to do."""
-    if not settings.MQTT_URL:
-        return
+    if settings.MQTT_URL:
+        await asyncio.gather(*(_publish_database(database, stop) for database in all_databases()))
+
+
+async def _publish_database(database: str, stop: asyncio.Event) -> None:
     wait = 1.0
     while not stop.is_set():
         try:
-            if (lease := await in_thread(take_lease)) is not None:
+            if (lease := await in_thread(take_lease, database)) is not None:
                 async with client_of(settings.MQTT_URL) as client:
                     wait = 1.0
-                    await _publish_while_leased(client, lease, stop)
-                await in_thread(give_up_lease)
+                    await _publish_while_leased(client, lease, stop, database)
+                await in_thread(give_up_lease, database)
         except WrongUrl:
             raise
         except Exception as error:
             DELIVERIES.labels("mqtt", "no_answer").inc()
-            log.warning("MQTT waits", error=f"{type(error).__name__}: {error}"[:200])
+            log.warning("MQTT waits", database=called(database), error=f"{type(error).__name__}: {error}"[:200])
             wait = min(wait * 2, LONGEST_PAUSE_S)
         await pause(stop, wait)
 
 
-async def _publish_while_leased(client: aiomqtt.Client, lease: datetime, stop: asyncio.Event) -> None:
+async def _publish_while_leased(client: aiomqtt.Client, lease: datetime, stop: asyncio.Event, database: str) -> None:
     while not stop.is_set():
-        batch = await in_thread(take_batch, lease)
+        batch = await in_thread(take_batch, lease, database)
         if batch is None:
             return
         lease = batch.leased_until
@@ -167,6 +192,6 @@ async def _publish_while_leased(client: aiomqtt.Client, lease: datetime, stop: a
                     *(client.publish(one.topic, one.payload, qos=1, retain=one.retain) for one in batch.messages)
                 )
             DELIVERIES.labels("mqtt", "delivered").inc(len(batch.messages))
-            await in_thread(keep_cursor, batch.cursor)
+            await in_thread(keep_cursor, batch.cursor, database)
         else:
             await pause(stop, IDLE_S)

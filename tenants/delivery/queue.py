@@ -8,7 +8,9 @@ from uuid import UUID
 from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils import timezone
 
-from tenants.context import system_transaction
+from tenants.context import current_database, in_database, system_transaction
+from tenants.databases.each import in_each_database
+from tenants.databases.names import MAIN
 from tenants.delivery.backoff import is_of_the_address, pause_after, rest_after
 from tenants.delivery.feed import envelope, settled_events, settled_id
 from tenants.models import OutboxEvent, Tenant, Webhook, WebhookDelivery
@@ -28,6 +30,8 @@ class Hook:
     tenant_id: int
     url: str
     secrets: tuple[str, ...]
+    # Where its tenant lives.
+    database: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,14 @@ class Result:
 
 def lease_webhooks(most: int) -> list[Hook]:
     """Webhooks with something to do that nobody sends for, now ours for a minute (renewed with each batch)."""
+    leased: list[Hook] = []
+    in_each_database(lambda: leased.extend(_lease(most - len(leased))), what="webhooks")
+    return leased
+
+
+def _lease(most: int) -> list[Hook]:
+    if most <= 0:
+        return []
     now = timezone.now()
     new = OutboxEvent.objects.filter(tenant_id=OuterRef("tenant_id"), pk__gt=OuterRef("cursor"))
     waiting = WebhookDelivery.objects.filter(webhook=OuterRef("pk"), state=State.PENDING)
@@ -71,7 +83,7 @@ def lease_webhooks(most: int) -> list[Hook]:
         order = (F("last_delivered_at").asc(nulls_first=True), "pk")
         rows = list(free.select_for_update(skip_locked=True, of=("self",)).order_by(*order)[:most])
         Webhook.objects.filter(pk__in=[row.pk for row in rows]).update(leased_until=now + LEASE)
-    return [Hook(row.pk, row.tenant_id, row.url, tuple(_secrets(row, now))) for row in rows]
+    return [Hook(row.pk, row.tenant_id, row.url, tuple(_secrets(row, now)), current_database()) for row in rows]
 
 
 def _secrets(row: Webhook, now: datetime) -> list[str]:
@@ -80,11 +92,16 @@ def _secrets(row: Webhook, now: datetime) -> list[str]:
     return [row.secret, row.old_secret] if old else [row.secret]
 
 
-def take_jobs(webhook_id: int) -> list[Job] | None:
+def take_jobs(webhook_id: int, database: str = MAIN) -> list[Job] | None:
     """Fill the queue from the feed and take the next batch, in the order of the feed; the lease is renewed.
 
     None: it is not ours any more (disabled, deleted). Charge points whose next event rests are left out.
     """
+    with in_database(database):
+        return _take(webhook_id)
+
+
+def _take(webhook_id: int) -> list[Job] | None:
     now, end = timezone.now(), settled_id()
     with system_transaction():
         row = Webhook.objects.select_for_update(of=("self",)).select_related("tenant").filter(pk=webhook_id).first()
@@ -119,11 +136,11 @@ def _fan_out(row: Webhook, end: int) -> None:
     row.cursor = found[-1][0]
 
 
-def write_results(webhook_id: int, results: Sequence[Result]) -> None:
+def write_results(webhook_id: int, results: Sequence[Result], database: str = MAIN) -> None:
     """What was delivered, what rests, what is given up; and how the address is doing."""
     if not results:
         return
-    with system_transaction():
+    with in_database(database), system_transaction():
         row = Webhook.objects.select_for_update(of=("self",)).filter(pk=webhook_id).first()
         if row is None:
             return
@@ -163,9 +180,9 @@ def _judge(row: Webhook, results: Sequence[Result]) -> None:
     row.save()
 
 
-def release(webhook_id: int) -> None:
+def release(webhook_id: int, database: str = MAIN) -> None:
     """Give the lease back."""
-    with system_transaction():
+    with in_database(database), system_transaction():
         Webhook.objects.filter(pk=webhook_id).update(leased_until=None)
 
 

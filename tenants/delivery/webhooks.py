@@ -50,12 +50,12 @@ async def _send_for(hook: Hook, stop: asyncio.Event) -> None:
     """Until its queue is empty or rests. What fails here leaves the lease to run out."""
     try:
         while not stop.is_set():
-            jobs = await in_thread(queue.take_jobs, hook.id)
+            jobs = await in_thread(queue.take_jobs, hook.id, hook.database)
             if not jobs:
                 break
             results = await send_jobs(hook, jobs, stop)
-            await in_thread(queue.write_results, hook.id, results)
-        await in_thread(queue.release, hook.id)
+            await in_thread(queue.write_results, hook.id, results, hook.database)
+        await in_thread(queue.release, hook.id, hook.database)
     except Exception as error:
         log.warning("webhook waits", webhook_id=hook.id, error=f"{type(error).__name__}: {error}"[:200])
 

@@ -3,12 +3,11 @@
 Whoever is interrupted begins anew: what is gone is gone, the tenant itself goes last. Only its own rows are locked.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections
-
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import system_connection, system_transaction
 from tenants.erasure.export import Progress, parent_ids
 from tenants.owned import OwnedTable, owned_tables
 
@@ -33,16 +32,20 @@ class Erased:
     rows: int
 
 
-def erase_tables(tenant_id: int, progress: Progress) -> list[Erased]:
-    """Every row of the tenant's, in all tables but its own. RowsLeft where new ones keep coming."""
-    done = {table.name: _erase(tenant_id, table, progress) for table in owned_tables()}
+def erase_tables(tenant_id: int, progress: Progress, tables: Sequence[OwnedTable] | None = None) -> list[Erased]:
+    """Every row of the tenant's, in all tables but its own. RowsLeft where new ones keep coming.
+
+    `tables`: some only, those that refer to others first. In the current database.
+    """
+    tables = owned_tables() if tables is None else tables
+    done = {table.name: _erase(tenant_id, table, progress) for table in tables}
     # What was written meanwhile by a process that had read the tenant's state before it was suspended; and what hung
     # on stations that were deleted before.
-    late = tables_with_rows(tenant_id)
-    for table in owned_tables():
+    late = tables_with_rows(tenant_id, tables)
+    for table in tables:
         if table.name in late:
             done[table.name] += _by_tenant(tenant_id, table)
-    if left := tables_with_rows(tenant_id):
+    if left := tables_with_rows(tenant_id, tables):
         raise RowsLeft(", ".join(left))
     return [Erased(name, rows) for name, rows in done.items()]
 
@@ -92,11 +95,13 @@ def erase_people(tenant_id: int) -> int:
         "WHERE NOT u.is_superuser AND NOT EXISTS "
         "(SELECT 1 FROM tenants_membership o WHERE o.user_id = u.id AND o.tenant_id <> %s)"
     )
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_transaction(), system_connection().cursor() as cursor:
         cursor.execute(only_here, [tenant_id, tenant_id])
         people = [row[0] for row in cursor.fetchall()]
         for table, column in (
             ("tenants_membership", "user_id"),
+            ("tenants_browsersession", "user_id"),
+            ("tenants_authenticator", "user_id"),
             ("tenants_user_groups", "user_id"),
             ("tenants_user_user_permissions", "user_id"),
             ("tenants_user", "id"),
@@ -106,20 +111,21 @@ def erase_people(tenant_id: int) -> int:
 
 
 def erase_tenant_row(tenant_id: int) -> bool:
-    """The last step."""
+    """The last step; also what tells others that it doesn't live here."""
+    _execute(tenant_id, "DELETE FROM tenants_closedtenant WHERE tenant_number = %s", [tenant_id])
     return bool(_execute(tenant_id, "DELETE FROM tenants_tenant WHERE id = %s", [tenant_id]))
 
 
-def tables_with_rows(tenant_id: int) -> list[str]:
-    """Tables that still have rows of the tenant; those without an index on it are not looked at.
+def tables_with_rows(tenant_id: int, tables: Sequence[OwnedTable] | None = None) -> list[str]:
+    """Tables (of `tables`, else of all) that still have rows of the tenant; those without an index on it are not looked at.
 
     These are readings, which were found by their series. Where that was deleted before, they go with their day's partition.
     """
     found = []
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_transaction(), system_connection().cursor() as cursor:
         cursor.execute(INDEXED_BY_TENANT)
         indexed = {name for (name,) in cursor.fetchall()}
-        for table in owned_tables():
+        for table in owned_tables() if tables is None else tables:
             if table.name in indexed:
                 cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table.name} WHERE tenant_id = %s)", [tenant_id])
                 if cursor.fetchone()[0]:
@@ -128,13 +134,13 @@ def tables_with_rows(tenant_id: int) -> list[str]:
 
 
 def _count(tenant_id: int, table: str) -> int:
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_transaction(), system_connection().cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table} WHERE tenant_id = %s", [tenant_id])
         return int(cursor.fetchone()[0])
 
 
 def _execute(tenant_id: int, statement: str, values: list[Any]) -> int:
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_transaction(), system_connection().cursor() as cursor:
         # Rows that are otherwise kept for good may go with their tenant only (metering 0008).
         cursor.execute("SELECT set_config('csms.erasing_tenant', %s, true)", [str(tenant_id)])
         cursor.execute(statement, values)

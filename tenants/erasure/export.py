@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import connections
-
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import in_database, system_connection, system_transaction
+from tenants.databases.directory import is_in_directory
+from tenants.databases.names import MAIN
 from tenants.models import Tenant
 from tenants.owned import OwnedTable, owned_tables
 
 PAGE = 5000
-_SECRET = re.compile(r"(password|password_hash|secret|_digest)$|^(private_key|key_hash)$")
+_SECRET = re.compile(r"(password|password_hash|secret|_digest)$|^(private_key|key_hash|token_hash)$")
 # Not the tenant's data: answers kept for a day, in case a request is sent again. New passwords are among them.
 NOT_EXPORTED = frozenset({"tenants_idempotentanswer"})
 # Told after each page: the table, how much of it is done (0 to 1), and the rows so far.
@@ -49,9 +49,11 @@ def export_tables(tenant: Tenant, folder: Path, progress: Progress) -> list[Expo
     for table in owned_tables():
         if table.name not in NOT_EXPORTED:
             pages = _pages(tenant.pk, table, progress)
-            written.append(_write(folder / f"{table.name}.jsonl.gz", pages))
-    written.append(_write(folder / "tenants_tenant.jsonl.gz", iter([[_tenant_row(tenant)]])))
-    written.append(_write(folder / "tenants_user.jsonl.gz", iter([_people(tenant)])))
+            with in_database(MAIN if is_in_directory(table.model) else tenant.database):
+                written.append(_write(folder / f"{table.name}.jsonl.gz", pages))
+    with in_database(MAIN):
+        written.append(_write(folder / "tenants_tenant.jsonl.gz", iter([[_tenant_row(tenant)]])))
+        written.append(_write(folder / "tenants_user.jsonl.gz", iter([_people(tenant)])))
     return written
 
 
@@ -121,7 +123,7 @@ def _people(tenant: Tenant) -> list[str]:
 
 
 def _read(query: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
+    with system_transaction(), system_connection().cursor() as cursor:
         cursor.execute(query, values)
         return list(cursor.fetchall())
 

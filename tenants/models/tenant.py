@@ -1,10 +1,13 @@
 """Tenant: one operator of charge points, walled off from all others."""
 
+from typing import Any
+
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tenants.currencies import validate_currency
+from tenants.databases.names import MAIN, is_known
 from tenants.validators import validate_time_zone, validate_topic_prefix
 
 
@@ -15,6 +18,8 @@ class Tenant(models.Model):
         ACTIVE = "active", _("Active")
         # No sockets, no API, no deliveries; its people may only read.
         SUSPENDED = "suspended", _("Suspended")
+        # Its rows are on the way to another database (manage.py move_tenant): as suspended, and to be tried again soon.
+        MOVING = "moving", _("Being moved")
         # Part of its data is gone: there is no way back (manage.py delete_tenant).
         ERASING = "erasing", _("Being deleted")
 
@@ -26,6 +31,14 @@ class Tenant(models.Model):
     class UnknownIdTags(models.TextChoices):
         REJECT = "reject", _("Reject")
         ACCEPT = "accept", _("Accept")
+
+    class TwoFactor(models.TextChoices):
+        """The least role that must have a second factor."""
+
+        NOBODY = "", _("Nobody")
+        ADMINS = "admin", _("Administrators")
+        OPERATORS = "operator", _("Administrators and operators")
+        EVERYBODY = "viewer", _("Everybody")
 
     slug = models.CharField(
         max_length=32,
@@ -57,6 +70,14 @@ class Tenant(models.Model):
     allow_unauthenticated = models.BooleanField(
         default=False, help_text=_("Allow security profile 0: charge points without a password.")
     )
+    two_factor = models.CharField(
+        max_length=10,
+        choices=TwoFactor.choices,
+        default=TwoFactor.NOBODY,
+        db_default="",
+        blank=True,
+        help_text=_("Who must sign in with a code besides the password."),
+    )
     max_charge_points = models.PositiveIntegerField(null=True, blank=True, help_text=_("Empty: no limit."))
     api_rate_limit = models.PositiveIntegerField(default=600, help_text=_("API requests per minute."))
     queue_enabled = models.BooleanField(default=True, help_text=_("Queue events for webhooks and MQTT."))
@@ -80,6 +101,14 @@ class Tenant(models.Model):
         editable=False,
         help_text=_("Made up by manage.py create_test_data: may be deleted without an export."),
     )
+    database = models.CharField(
+        max_length=32,
+        default=MAIN,
+        db_default=MAIN,
+        blank=True,
+        editable=False,
+        help_text=_("Where its data is kept; empty: in the main database. Changed by manage.py move_tenant only."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -88,6 +117,20 @@ class Tenant(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """All fields but the place: a form that was read before a move must not lead back to where nothing is any more."""
+        if not self._state.adding and kwargs.get("update_fields") is None:
+            kwargs["update_fields"] = [
+                field.name for field in self._meta.concrete_fields if not field.primary_key and field.name != "database"
+            ]
+        super().save(*args, **kwargs)
+
     @property
     def is_active(self) -> bool:
-        return self.status == self.Status.ACTIVE
+        """Whether its stations and programs may work here: not suspended, and in a database that this process knows."""
+        return self.status == self.Status.ACTIVE and is_known(self.database)
+
+    @property
+    def is_moving(self) -> bool:
+        """Its rows are on the way to another database: whoever comes is asked to come again soon."""
+        return self.status == self.Status.MOVING

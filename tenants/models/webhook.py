@@ -74,6 +74,8 @@ class WebhookDelivery(TenantOwned):
                 name="deliveries_resting",
             ),
             models.Index(fields=["webhook", "-created_at", "-id"], name="deliveries_of_webhook"),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="deliveries_by_time"),
+            models.Index(fields=["tenant", "-created_at"], condition=Q(state="dead"), name="deliveries_given_up"),
             models.Index(fields=["event"], name="deliveries_of_event"),
         ]
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils import timezone
 
-from tenants.context import current_tenant_id, system_transaction
+from tenants.context import current_tenant_id, directory_transaction
+from tenants.databases.placement import remember
 from tenants.models import ApiKey
 
 
@@ -37,10 +38,13 @@ def issue_api_key(
 def resolve_api_key(key: str) -> ApiKey | None:
     """The valid key's row with its tenant, or None."""
     now = timezone.now()
-    with system_transaction():
-        return (
+    with directory_transaction():
+        row = (
             ApiKey.objects.select_related("tenant")
             .filter(key_hash=hash_key(key), revoked_at=None)
             .filter(Q(expires_at=None) | Q(expires_at__gt=now))
             .first()
         )
+    if row is not None:
+        remember(row.tenant_id, row.tenant.database)
+    return row

@@ -2,7 +2,8 @@
 
 What happens often is counted in memory and in Redis on the way, and written down once a minute; events and deliveries are
 counted where they lie, a minute's worth at a time. Figures for planning, not for bills: a process that is killed, or a Redis
-that comes back empty, may cost a minute of them. Nothing is counted twice.
+that comes back empty, may cost a minute of them; where an answer of Redis or of a commit is lost on its way, a minute may be
+counted twice.
 """
 
 import functools
@@ -14,9 +15,10 @@ from typing import Any
 import redis
 import structlog
 from django.conf import settings
-from django.db import connections
 
-from tenants.context import SYSTEM_ALIAS, system_transaction
+from tenants.context import current_database, system_connection, system_transaction
+from tenants.databases.each import in_each_database
+from tenants.databases.placement import database_of
 from tenants.models import FeedCursor, UsageDay
 from tenants.redis_servers import connect
 
@@ -85,15 +87,21 @@ def _add_to_redis(taken: Mapping[tuple[int, str], int]) -> None:
 def keep_usage(now: datetime) -> int:
     """Write down what was counted since the last time; the number of tenants, days and kinds that were added to."""
     counted = _take_from_redis()
-    try:
-        with system_transaction(), connections[SYSTEM_ALIAS].cursor() as cursor:
-            rows = [*counted, *_count_rows(cursor, now)]
+
+    def keep() -> int:
+        mine = [row for row in counted if database_of(row[0]) == current_database()]
+        with system_transaction(), system_connection().cursor() as cursor:
+            rows = [*mine, *_count_rows(cursor, now)]
             if rows:
                 cursor.execute(ADD, [list(column) for column in zip(*_summed(rows), strict=True)])
-    except Exception:
+        counted[:] = [row for row in counted if row not in mine]
+        return len(rows)
+
+    try:
+        return sum(in_each_database(keep, what="usage"))
+    finally:
+        # Of databases that are away.
         _put_back(counted)
-        raise
-    return len(rows)
 
 
 def forget_old_usage(now: datetime) -> int:
@@ -123,6 +131,8 @@ def _take_from_redis() -> list[Row]:
 
 def _put_back(rows: list[Row]) -> None:
     """PostgreSQL is away: the next run has them."""
+    if not rows:
+        return
     try:
         with _pipeline() as pipe:
             for tenant_id, day, kind, number in rows:

@@ -47,6 +47,7 @@ from tenants.context import system_transaction, tenant_transaction
 from tenants.models import OutboxEvent, Role, Tenant, User, Webhook, WebhookDelivery
 from tenants.services.api_keys import issue_api_key
 from tenants.services.audit import record
+from tenants.services.invitations import invite
 from tests.api.conftest import make_session, make_station
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -183,6 +184,9 @@ def stocked(tenant: Tenant) -> Transaction:
         IdTagNeed.objects.create(tenant=tenant, id_tag=tag, priority=5)
         SecuritySettings.objects.create(tenant=tenant, password_rotation_days=90)
         issue_api_key(name="billing", role=Role.VIEWER)
+        invite(
+            tenant_id=tenant.pk, email="new@acme.example", role=Role.VIEWER, actor="x", origin="admin", by_mail=False
+        )
         record(actor="x", origin="api", action="create", target=station)
     with system_transaction():
         reading = {"tenant": tenant, "charge_point": station, "evse_number": 1, "received_at": NOW}

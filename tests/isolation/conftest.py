@@ -1,13 +1,17 @@
 """Both tenants with a row of everything, made once for a file of tests; B's people, programs and browsers."""
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -18,11 +22,20 @@ from tenants.middleware import SESSION_KEY
 from tenants.models import Role, Tenant, User
 from tenants.selectors import access_to
 from tenants.services.api_keys import issue_api_key
-from tests.conftest import _empty_tables, make_user
+from tests.conftest import _empty_tables, make_user, superuser
 from tests.isolation.marks import A, B, Marks
-from tests.isolation.state import Stock
-from tests.isolation.stock import add_gateway, fill, numbered_beyond, recently
+from tests.isolation.state import Stock, TwoStocks
+from tests.isolation.stock import GATEWAY, add_gateway, fill, numbered_beyond, recently
+from tests.second_database import SPARE, move_to, second_database, spare_administrator
 from tests.threads import give_connections_back
+
+# The whole suite once more, with B in another database (scripts/test isolation).
+B_LIVES_APART = os.environ.get("CSMS_TEST_OWN_DATABASE") == "1"
+
+
+def where_b_lives() -> "psycopg.Connection[tuple[Any, ...]]":
+    """Past all walls."""
+    return spare_administrator() if B_LIVES_APART else superuser()
 
 
 @dataclass(slots=True)
@@ -44,8 +57,8 @@ class Cast:
         return self._clients[role]
 
     def office(self, role: str = Role.ADMIN) -> Client:
-        """A browser in which B's member of that role has signed in."""
-        if role not in self._offices:
+        """A browser in which B's member of that role is signed in; anew where a page has ended their sessions."""
+        if role not in self._offices or not self._is_in(role):
             client = Client(raise_request_exception=False)
             client.force_login(self.people[role])
             session = client.session
@@ -53,6 +66,10 @@ class Cast:
             session.save()
             self._offices[role] = client
         return self._offices[role]
+
+    def _is_in(self, role: str) -> bool:
+        person = User.objects.using("system").get(pk=self.people[role].pk)
+        return bool(self._offices[role].session.get(HASH_SESSION_KEY) == person.get_session_auth_hash())
 
     def program(self, role: str, *scopes: str) -> APIClient:
         """A client with a key of B's."""
@@ -81,13 +98,36 @@ def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
             people = {Role.ADMIN.value: User.objects.get(pk=B.number)}
         for role in (Role.OPERATOR, Role.VIEWER):
             people[role.value] = make_user(f"{B.hidden}{role}", tenant, role)
-        stock = Stock()
-        with numbered_beyond("tenants_outboxevent_id_seq"):
+        with ExitStack() as stack:
+            stock = _b_lives_apart(stack, tenant) if B_LIVES_APART else Stock()
+            stack.enter_context(numbered_beyond("tenants_outboxevent_id_seq"))
             yield Cast(stock, people)
-        stock.forget()
+            stock.forget()
         give_connections_back()
         _empty_tables()
         live.flushdb()
+
+
+def _b_lives_apart(stack: ExitStack, tenant: Tenant) -> Stock:
+    """B in a database of its own: all else must hold as if both were neighbours."""
+    stack.enter_context(second_database())
+    sockets = ("chargepoints_gateway", "chargepoints_stationconnection")
+    rows = {
+        table: superuser().execute(f"SELECT to_jsonb(t)::text FROM {table} t WHERE t::text LIKE %s", [f"%{sign}%"])
+        for table, sign in zip(sockets, (GATEWAY, B.uuid), strict=True)
+    }
+    kept = {table: found.fetchall() for table, found in rows.items()}
+    move_to(tenant, SPARE)
+    # Sockets don't move; here there has to be one of everything.
+    for table in sockets:
+        for (row,) in kept[table]:
+            spare_administrator().execute(
+                f"INSERT INTO {table} OVERRIDING SYSTEM VALUE "
+                f"SELECT * FROM jsonb_populate_record(NULL::{table}, %s::jsonb)",
+                [row],
+            )
+    stack.enter_context(numbered_beyond("tenants_outboxevent_id_seq", spare_administrator()))
+    return TwoStocks(spare_administrator())
 
 
 def _measure(live: "redis.Redis", marks: Marks) -> None:

@@ -4,28 +4,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+
 from tests.conftest import KEPT_TABLES, superuser
 from tests.isolation.catalogue import Table, owned_tables, read, tables
 from tests.isolation.marks import Marks
 
 KEPT = "isolation_kept"
 # Rows of nobody: sign-ins come and go while the suite runs.
-PASSING = {"django_session"}
+PASSING = {"django_session", "tenants_browsersession"}
 
 
 class Stock:
-    """All rows as they were when this was made; `changed` and `restore` compare with that."""
+    """All rows of a database as they were when this was made; `put_back` compares with that."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]] | None" = None) -> None:
+        self._connection = connection or superuser()
         self._owned = owned_tables()
         self._others = [
             table
             for table in tables().values()
             if not table.owner and not table.partition and table.name not in KEPT_TABLES | PASSING
         ]
-        superuser().execute(f"DROP SCHEMA IF EXISTS {KEPT} CASCADE; CREATE SCHEMA {KEPT}")
+        self._connection.execute(f"DROP SCHEMA IF EXISTS {KEPT} CASCADE; CREATE SCHEMA {KEPT}")
         for table in (*self._owned, *self._others):
-            superuser().execute(f'CREATE TABLE {KEPT}."{table.name}" AS SELECT * FROM "{table.name}"')
+            self._connection.execute(f'CREATE TABLE {KEPT}."{table.name}" AS SELECT * FROM "{table.name}"')
         self._digests = self._read_digests()
 
     def put_back(self, watched: Marks) -> set[str]:
@@ -35,25 +38,46 @@ class Stock:
         names = {name for name, _ in places}
         statements = [_put_back(table) for table in (*self._owned, *self._others) if table.name in names]
         if statements:
-            superuser().execute("; ".join(statements))
+            self._connection.execute("; ".join(statements))
         return {name for name, owner in places if owner == watched.number}
 
     @contextmanager
     def without(self, marks: Marks) -> Iterator[None]:
         """As if the tenant had never been."""
         mine = [(table, f'"{table.owner}" = {marks.number}') for table in self._owned]
-        superuser().execute("; ".join(f'DELETE FROM "{table.name}" WHERE {where}' for table, where in mine))
+        self._connection.execute("; ".join(f'DELETE FROM "{table.name}" WHERE {where}' for table, where in mine))
         try:
             yield
         finally:
-            superuser().execute("; ".join(_put_back(table, where) for table, where in mine))
+            self._connection.execute("; ".join(_put_back(table, where) for table, where in mine))
 
     def forget(self) -> None:
-        superuser().execute(f"DROP SCHEMA IF EXISTS {KEPT} CASCADE")
+        self._connection.execute(f"DROP SCHEMA IF EXISTS {KEPT} CASCADE")
 
     def _read_digests(self) -> dict[tuple[str, int], str]:
         parts = [_digest_of(table) for table in (*self._owned, *self._others)]
-        return {(name, owner): digest for name, owner, digest in read(" UNION ALL ".join(parts))}
+        rows = self._connection.execute(" UNION ALL ".join(parts)).fetchall()
+        return {(name, owner): digest for name, owner, digest in rows}
+
+
+class TwoStocks(Stock):
+    """Of the main database, and of the one where B lives."""
+
+    def __init__(self, second: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        super().__init__()
+        self._second = Stock(second)
+
+    def put_back(self, watched: Marks) -> set[str]:
+        return super().put_back(watched) | self._second.put_back(watched)
+
+    @contextmanager
+    def without(self, marks: Marks) -> Iterator[None]:
+        with super().without(marks), self._second.without(marks):
+            yield
+
+    def forget(self) -> None:
+        super().forget()
+        self._second.forget()
 
 
 def _digest_of(table: Table) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -61,9 +62,12 @@ ROWS: dict[str, Callable[[Marks], dict[str, Any]]] = {
     "tenants.Tenant": lambda marks: {
         **{"slug": marks.slug, "timezone": "UTC", "currency": "EUR", "mqtt_topic_prefix": "ocpp"},
         **{"unknown_charge_points": "reject", "unknown_id_tags": "accept", "allow_unauthenticated": marks is B},
+        **{"two_factor": "", "database": ""},
         **{"api_rate_limit": 10_000_000, "max_charge_points": None},
     },
     "tenants.Membership": lambda marks: {"role": "admin"},
+    # Open, so that its pages do something.
+    "tenants.Invitation": lambda marks: {"expires_at": soon()},
     "tenants.ApiKey": lambda marks: {"prefix": marks.slug[:12], "scopes": []},
     "tenants.AuditEntry": lambda marks: {
         **{"object_type": "chargepoint", "object_id": str(marks.number)},
@@ -161,6 +165,11 @@ ROWS: dict[str, Callable[[Marks], dict[str, Any]]] = {
         },
         **{"evse_number": 1, "energy_source": "register"},
     },
+    "metering.FleetBucket": lambda marks: {
+        "period": 1,
+        "start": recently().replace(minute=0),
+        "end": recently().replace(minute=0) + timedelta(hours=1),
+    },
     "metering.BucketStatistics": lambda marks: {"period": 1, "start": recently().replace(minute=0)},
     "metering.Threshold": lambda marks: {"measurand": "Voltage", "min_value": None, "max_value": Decimal(marks.number)},
     "metering.Alert": lambda marks: {
@@ -227,12 +236,13 @@ def add_gateway() -> None:
 
 
 @contextmanager
-def numbered_beyond(sequence: str) -> Iterator[None]:
+def numbered_beyond(sequence: str, connection: "psycopg.Connection[tuple[Any, ...]] | None" = None) -> Iterator[None]:
     """As if our rows' numbers had come from the sequence: readers of the feed go as far as it has come."""
-    before = superuser().execute(f"SELECT last_value, is_called FROM {sequence}").fetchone()
-    superuser().execute("SELECT setval(%s, %s)", [sequence, 2 * B.number])
+    connection = connection or superuser()
+    before = connection.execute(f"SELECT last_value, is_called FROM {sequence}").fetchone()
+    connection.execute("SELECT setval(%s, %s)", [sequence, 2 * B.number])
     yield
-    superuser().execute("SELECT setval(%s, %s, %s)", [sequence, *(before or (1, False))])
+    connection.execute("SELECT setval(%s, %s, %s)", [sequence, *(before or (1, False))])
 
 
 def insert(model: type[models.Model], marks: Marks, **changes: Any) -> None:

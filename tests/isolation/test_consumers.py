@@ -19,7 +19,7 @@ from tenants.middleware import SESSION_KEY
 from tests.chargepoints.test_connection import refused
 from tests.chargepoints.test_every_action import INBOUND
 from tests.conftest import superuser
-from tests.isolation.conftest import Cast
+from tests.isolation.conftest import Cast, where_b_lives
 from tests.isolation.marks import NOBODY, A, B, Marks
 from tests.stations import Connect, Station
 
@@ -128,7 +128,7 @@ async def test_a_station_of_b_is_not_let_in_as_one_of_a(both: Cast, connect: Con
 async def test_a_station_of_the_same_name_in_both_is_bs_own(both: Cast, connect: Connect) -> None:
     """What it boots as, sends and is sent is B's."""
     rename = "UPDATE chargepoints_chargepoint SET identity = %s, identity_key = lower(%s) WHERE tenant_id = %s"
-    await asyncio.to_thread(superuser().execute, rename, [A.key, A.key, B.number])
+    await asyncio.to_thread(where_b_lives().execute, rename, [A.key, A.key, B.number])
     async with connect(f"/ocpp/{B.slug}/{A.key}") as station:
         await station.boot()
         await station.call("StatusNotification", connectorId=1, status="Faulted", errorCode="GroundFailure")

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tenants.databases.each import in_each_database
 from tenants.delivery import queue
 from tenants.delivery.feed import envelope, settled_id
 from tenants.delivery.mqtt import messages_of, take_batch, take_lease
 from tenants.events import event_types
 from tenants.models import OutboxEvent, Tenant
 from tests.conftest import superuser
-from tests.isolation.conftest import Cast
+from tests.isolation.conftest import B_LIVES_APART, Cast
 from tests.isolation.marks import A, B, Marks
 
 
@@ -21,7 +22,7 @@ from tests.isolation.marks import A, B, Marks
 def settled(both: Cast) -> None:
     """The feed reaches to its end: whatever else runs on this server, its transactions have ended since."""
     deadline = time.monotonic() + 60
-    while settled_id() < B.number:
+    while min(in_each_database(settled_id)) < B.number:
         assert time.monotonic() < deadline
         threading.Event().wait(0.05)
 
@@ -38,6 +39,7 @@ def event_of(marks: Marks, event_type: str, charge_point: str = "") -> tuple[Out
     return event, tenant
 
 
+@pytest.mark.skipif(B_LIVES_APART, reason="one feed of both")
 def test_a_webhook_of_bs_is_sent_events_of_bs_only(both: Cast, settled: None) -> None:
     superuser().execute("UPDATE tenants_webhook SET cursor = 0; DELETE FROM tenants_webhookdelivery")
     hooks = {hook.tenant_id: hook for hook in queue.lease_webhooks(10)}
@@ -62,6 +64,7 @@ def test_every_event_is_published_below_its_own_tenant(station: str) -> None:
             assert not any(sign in message.topic for sign in "+#"), message.topic
 
 
+@pytest.mark.skipif(B_LIVES_APART, reason="one feed of both")
 def test_what_is_published_of_both_is_in_the_topics_of_each(both: Cast, settled: None) -> None:
     take_lease()
     superuser().execute("UPDATE tenants_feedcursor SET cursor = 0, leased_until = NULL WHERE sink NOT LIKE 'feed %%'")

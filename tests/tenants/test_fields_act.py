@@ -80,6 +80,12 @@ SHOWN: dict[str, list[tuple[str, list[str]]]] = {
         ("tests/chargepoints/core/test_sessions.py", ["test_003_a_regular_session_has_the_registers_energy"])
     ],
     "allow_unauthenticated": [(HERE, ["test_stations_without_a_password_connect_only_where_that_is_allowed"])],
+    "two_factor": [
+        (
+            "tests/admin/test_people_sign_in.py",
+            ["test_a_tenant_that_asks_for_two_factors_lets_nobody_get_on_without"],
+        )
+    ],
     "max_charge_points": [
         (CONNECTING, ["test_the_limit_of_charge_points_holds_for_stations_that_come_by_themselves"]),
         ("tests/admin/test_roles.py", ["test_an_identity_that_cannot_be_is_a_form_error"]),
@@ -100,6 +106,12 @@ SHOWN: dict[str, list[tuple[str, list[str]]]] = {
             "tests/chargepoints/test_configuration.py",
             ["test_the_tenants_change_reaches_its_stations_through_the_task", "test_retention_follows_the_wishes"],
         ),
+    ],
+    "database": [
+        (
+            "tests/tenants/databases/test_scopes.py",
+            ["test_a_tenant_of_its_own_database_is_found_there_and_nowhere_else"],
+        )
     ],
     "test_data": [("tests/tenants/test_delete_tenant.py", ["test_only_test_data_goes_without_an_export"])],
 }

@@ -18,17 +18,17 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from chargepoints.models import ChargePoint, StationConnection
+from chargepoints.models import ChargePoint
 from csms import leftovers
-from metering.ingest.spill import VALUES
-from tenants.context import system_transaction
-from tenants.erasure.erase import RowsLeft, erase_people, erase_tables, erase_tenant_row
+from csms.stillness import still_at_work
+from tenants.context import in_database, system_transaction, where_lives
+from tenants.databases.rows import left_tables
+from tenants.erasure.erase import Erased, RowsLeft, erase_people, erase_tables, erase_tenant_row
 from tenants.erasure.export import NOT_EXPORTED, Progress, export_tables, write_manifest
 from tenants.models import Tenant
 from tenants.owned import owned_tables
-from tenants.redis_servers import connect
 from tenants.services.platform_trail import record_for_platform
-from tenants.services.tenants import set_status, tell_status_changed
+from tenants.services.tenants import OnTheMove, set_status, tell_status_changed
 
 Status = Tenant.Status
 
@@ -58,7 +58,10 @@ class Command(BaseCommand):
         self._confirm(tenant, options["confirm"])
         actor = _actor()
         if tenant.status != Status.ERASING:
-            set_status(tenant=tenant, status=Status.SUSPENDED, actor=actor, origin="command")
+            try:
+                set_status(tenant=tenant, status=Status.SUSPENDED, actor=actor, origin="command")
+            except OnTheMove as error:
+                raise CommandError(f"{error}: finish that first (manage.py move_tenant).") from None
             self._wait_until_quiet(tenant, options["wait"])
             if not options["no_export"]:
                 self._export(tenant, options["export"], actor)
@@ -69,7 +72,7 @@ class Command(BaseCommand):
         self._erase(tenant, actor)
 
     def _confirm(self, tenant: Tenant, given: str | None) -> None:
-        with system_transaction():
+        with where_lives(tenant.pk), system_transaction():
             stations = ChargePoint.objects.filter(tenant=tenant).count()
         if given is None:
             self.stdout.write(f"{tenant.name} ({tenant.slug}): {stations} charge points and all that belongs to them.")
@@ -81,7 +84,7 @@ class Command(BaseCommand):
         """No socket, and no readings that wait in Redis: what comes later would be neither exported nor erased."""
         tell_status_changed()
         deadline = time.monotonic() + seconds
-        while reason := _still_at_work(tenant):
+        while reason := still_at_work(tenant):
             if time.monotonic() > deadline:
                 raise CommandError(f"{reason} The tenant stays suspended; try again, or give more --wait.")
             time.sleep(0.5)
@@ -120,7 +123,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Exported {rows} rows and {files} files to {target}.")
 
     def _erase(self, tenant: Tenant, actor: str) -> None:
-        with system_transaction():
+        with where_lives(tenant.pk), system_transaction():
             stations = list(ChargePoint.objects.filter(tenant=tenant).values_list("pk", flat=True))
         try:
             leftovers.delete_keys(tenant.pk, stations)
@@ -130,7 +133,7 @@ class Command(BaseCommand):
         people = erase_people(tenant.pk)
         try:
             with self._progress("delete") as progress:
-                erased = erase_tables(tenant.pk, progress)
+                erased = self._erase_tables(tenant, progress)
         except RowsLeft as left:
             raise CommandError(f"Something still writes to {left}: try again when it has ended.") from None
         # In one transaction with the last row: either both are there, or neither.
@@ -140,6 +143,15 @@ class Command(BaseCommand):
             record_for_platform(actor=actor, origin="command", action="delete", tenant=tenant, changes=changes)
             erase_tenant_row(tenant.pk)
         self.stdout.write(f"{tenant.slug} is deleted: {sum(rows.values())} rows, {people} people.")
+
+    def _erase_tables(self, tenant: Tenant, progress: Progress) -> list[Erased]:
+        """Where it lives, with the copy of its row there; then in the main database, where who belongs to it is kept."""
+        elsewhere: list[Erased] = []
+        if tenant.database:
+            with in_database(tenant.database):
+                elsewhere = erase_tables(tenant.pk, progress, left_tables())
+                erase_tenant_row(tenant.pk)
+        return elsewhere + [one for one in erase_tables(tenant.pk, progress) if not elsewhere or one.rows]
 
     @contextmanager
     def _progress(self, what: str) -> Iterator[Progress]:
@@ -164,21 +176,6 @@ def _find(slug: str) -> Tenant:
     if tenant is None:
         raise CommandError(f"There is no tenant {slug!r}.")
     return tenant
-
-
-def _still_at_work(tenant: Tenant) -> str:
-    with system_transaction():
-        connected = StationConnection.objects.filter(tenant=tenant).live().count()
-    if connected:
-        return f"{connected} of its charge points are still connected."
-    client = connect(settings.REDIS_SPILL_URL, socket_timeout=5, socket_connect_timeout=5)
-    try:
-        waiting = int(client.get(VALUES) or 0)
-    except redis.RedisError as error:
-        return f"Redis is away ({error}), and may hold readings."
-    finally:
-        client.close()
-    return f"{waiting} readings wait in Redis to be stored." if waiting else ""
 
 
 def _actor() -> str:

@@ -70,7 +70,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{user.username} is {access.role} in {tenant.slug}: a token can't make them more or less."
             )
-        tokens = issue_tokens(user, access)
+        # Whoever may run this has more than a code.
+        tokens = issue_tokens(user, access, second_factor=True)
         with tenant_transaction(tenant.pk):
             record(actor=ACTOR, origin="command", action="issue token", target=user)
         self.stdout.write(f"Authorization: Bearer {tokens['access']}")

@@ -10,7 +10,9 @@ from tqdm import tqdm
 
 from chargepoints.models import ChargePoint
 from metering.aggregation.runs import Busy, aggregate_between, aggregate_late_readings, aggregated_until
-from tenants.context import system_transaction
+from tenants.context import directory_transaction, in_database, system_transaction
+from tenants.databases.names import all_databases, called, own_databases
+from tenants.models import Tenant
 
 
 class Command(BaseCommand):
@@ -29,6 +31,19 @@ class Command(BaseCommand):
         start, end = _moment("--from", options["start"]), min(_end(options["end"]) or now, now)
         if start >= end:
             raise CommandError(f"--from ({start:%Y-%m-%d %H:%M}) is not before --to ({end:%Y-%m-%d %H:%M}).")
+        if options["tenant"] is None:
+            for database in all_databases():
+                self._aggregate(database, start, end, options)
+        else:
+            self._aggregate(_home_of(options["tenant"]), start, end, options)
+
+    def _aggregate(self, database: str, start: datetime, end: datetime, options: dict[str, Any]) -> None:
+        if own_databases():
+            self.stdout.write(f"Database {called(database)}:")
+        with in_database(database):
+            self._aggregate_here(start, end, options)
+
+    def _aggregate_here(self, start: datetime, end: datetime, options: dict[str, Any]) -> None:
         stations = _stations(options["tenant"], options["charge_point"])
         total = -int((start - end) // timedelta(hours=1))
         with tqdm(total=total, unit="h", disable=None, file=self.stderr) as bar:
@@ -79,6 +94,14 @@ def _stations(tenant: str | None, identities: list[str] | None) -> list[int] | N
         if identities:
             found = found.filter(identity_key__in=[identity.lower() for identity in identities])
         ids = list(found.values_list("pk", flat=True))
-    if not ids:
+    if not ids and not (own_databases() and tenant is None):
         raise CommandError("There is no such charge point.")
     return ids
+
+
+def _home_of(slug: str) -> str:
+    with directory_transaction():
+        tenant = Tenant.objects.filter(slug=slug).first()
+    if tenant is None:
+        raise CommandError("There is no such charge point.")
+    return tenant.database

@@ -1,0 +1,332 @@
+"""Moving a tenant from one database to another, and back: `manage.py move_tenant`.
+
+Every step can be repeated; `TenantMove.phase` says what is done, so whoever is killed at any point can go on. The tenant is
+closed from the first step to the switch: its stations keep their queues, its people and programs are told to come again.
+
+1. closing: its status says so (sockets are closed, API and pages answer 503). Once its stations are gone and nothing of it
+   waits in Redis, the source's fence shuts (`fence`): whoever comes late is refused, whoever was inside has ended.
+2. copying: all rows, as of one instant, in one transaction of the target, counted and compared (`rows`).
+3. copied: the target's fence opens.
+4. switched: one commit in the main database says where the tenant lives, and gives it its status back.
+5. done: the old rows are erased in small transactions. The source's fence stays shut for as long as it lives elsewhere.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.db.models import Max
+from django.utils import timezone
+
+from tenants.context import directory_transaction, in_database, system_connection, system_transaction
+from tenants.databases import placement, rows
+from tenants.databases.copies import copy_tenant
+from tenants.databases.fence import WAIT_ALONE
+from tenants.databases.names import MAIN, OWNER, alias_of, called, is_known
+from tenants.databases.numbering import OUTBOX, advance, free_sequences, read_sequence
+from tenants.databases.readiness import NotReady, check_ready
+from tenants.delivery.mqtt import SINK, moved_sink
+from tenants.erasure.erase import RowsLeft, erase_tables
+from tenants.erasure.export import Progress
+from tenants.models import ClosedTenant, FeedCursor, OutboxEvent, Tenant, TenantMove
+from tenants.services.platform_trail import record_for_platform
+from tenants.services.tenants import tell_status_changed
+
+Phase = TenantMove.Phase
+# What processes write off the path of answers (messages for the log) is written within this.
+SETTLE_S = 3.0
+LOOK_EVERY_S = 0.5
+
+
+class MoveRefused(Exception):
+    """It makes no sense, or can't be done now; nothing was changed by this."""
+
+
+class NotQuiet(Exception):
+    """Something is still at work for the tenant, and did not end in time."""
+
+
+@dataclass(slots=True)
+class Work:
+    """How a move is watched. `still_at_work(tenant)`: what has to end before rows are copied; empty: nothing.
+
+    `reached(step)` is told what has just been done, for progress and for tests of what a crash leaves.
+    """
+
+    still_at_work: Callable[[Tenant], str]
+    wait_s: float = 90.0
+    settle_s: float = SETTLE_S
+    copying: Progress = field(default=lambda table, share, rows: None)
+    erasing: Progress = field(default=lambda table, share, rows: None)
+    reached: Callable[[str], None] = field(default=lambda step: None)
+
+
+def begin_move(*, slug: str, target: str, actor: str) -> TenantMove:
+    """The move that is under way to there, or a new one: from now on the tenant is closed. MoveRefused says why not."""
+    with directory_transaction():
+        tenant = Tenant.objects.filter(slug=slug).first()
+    if tenant is None:
+        raise MoveRefused(f"There is no tenant {slug!r}.")
+    under_way = move_of(tenant.pk)
+    if under_way is not None:
+        if under_way.target != target:
+            raise MoveRefused(
+                f"{slug} is on its way to {called(under_way.target)}: finish that, or give it up with --undo."
+            )
+        return under_way
+    _check_wish(tenant, target)
+    with directory_transaction():
+        row = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        _check_wish(row, target)
+        move = TenantMove.objects.create(
+            tenant_number=row.pk,
+            tenant_slug=row.slug,
+            source=row.database,
+            target=target,
+            status_before=row.status,
+            actor=actor[:150],
+        )
+        row.status = Tenant.Status.MOVING
+        row.save(update_fields=["status"])
+        _note(row, actor, "move begun", move)
+        tell_status_changed()
+    return move
+
+
+def _check_wish(tenant: Tenant, target: str) -> None:
+    if not is_known(target):
+        raise MoveRefused(f"CSMS_TENANT_DATABASES names no database {target!r}.")
+    if tenant.database == target:
+        raise MoveRefused(f"{tenant.slug} lives in {called(target)} already.")
+    if not is_known(tenant.database):
+        raise MoveRefused(f"{tenant.slug} lives in {tenant.database!r}, which CSMS_TENANT_DATABASES doesn't name.")
+    if tenant.status not in (Tenant.Status.ACTIVE, Tenant.Status.SUSPENDED):
+        raise MoveRefused(f"{tenant.slug} is {tenant.get_status_display().lower()}: it can't be moved.")
+    try:
+        check_ready(tenant.database, target)
+    except NotReady as error:
+        raise MoveRefused(str(error)) from None
+
+
+def move_of(tenant_id: int) -> TenantMove | None:
+    """The one that has not ended."""
+    with directory_transaction():
+        return TenantMove.objects.filter(tenant_number=tenant_id, ended_at=None).first()
+
+
+def go_on(move: TenantMove, work: Work) -> dict[str, int]:
+    """All that is left of it; table -> rows copied. Raises NotQuiet, rows.RowsDiffer, RowsLeft, database errors.
+
+    Whatever it raises, the same call goes on later; until the switch, `undo_move` brings the tenant back.
+    """
+    work.reached("begun")
+    if move.phase in (Phase.CLOSING, Phase.COPYING):
+        _close(move, work)
+        _copy(move, work)
+    if move.phase == Phase.COPIED:
+        _open_target(move)
+        work.reached("target opened")
+        _switch(move)
+        work.reached("switched")
+    if move.phase == Phase.SWITCHED:
+        _erase_old(move, work)
+        work.reached("erased")
+        _end(move, Phase.DONE)
+    found: dict[str, int] = move.rows
+    return found
+
+
+def _close(move: TenantMove, work: Work) -> None:
+    """Until nothing is written for it any more."""
+    tenant, deadline = _tenant(move), time.monotonic() + work.wait_s
+    with directory_transaction():
+        tell_status_changed()
+    _wait(lambda: work.still_at_work(tenant), deadline)
+    time.sleep(work.settle_s)
+    work.reached("quiet")
+    with in_database(move.source), system_transaction():
+        ClosedTenant.objects.get_or_create(tenant_number=move.tenant_number)
+    work.reached("fence shut")
+    _wait(lambda: _still_inside(move, deadline), deadline)
+    _wait(lambda: _unpublished(move), deadline)
+    _set_phase(move, Phase.COPYING)
+    work.reached("closed")
+
+
+def _wait(reason: Callable[[], str], deadline: float) -> None:
+    while found := reason():
+        if time.monotonic() > deadline:
+            raise NotQuiet(found)
+        time.sleep(LOOK_EVERY_S)
+
+
+def _still_inside(move: TenantMove, deadline: float) -> str:
+    """Transactions that had entered before the fence was shut hold a lock until they end."""
+    patience_ms = max(1, int((deadline - time.monotonic()) * 1000))
+    try:
+        with in_database(move.source), system_transaction(), system_connection().cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {patience_ms}")
+            cursor.execute(WAIT_ALONE, [move.tenant_number])
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") != "55P03":
+            raise
+        return "A transaction of the tenant is still under way."
+    return ""
+
+
+def _unpublished(move: TenantMove) -> str:
+    """The broker must have all of its events first: in the target, the feed of all begins beyond them."""
+    with in_database(move.source), system_transaction():
+        sink = FeedCursor.objects.filter(sink=SINK).first()
+        newest = _newest_event(move)
+        if sink is None or newest <= sink.cursor:
+            return ""
+        is_live = sink.leased_until is not None and sink.leased_until > timezone.now()
+    return "Events wait to be published by MQTT." if is_live or settings.MQTT_URL else ""
+
+
+def _newest_event(move: TenantMove) -> int:
+    """In an open system transaction."""
+    newest = OutboxEvent.objects.filter(tenant_id=move.tenant_number).aggregate(newest=Max("pk"))["newest"]
+    return int(newest or 0)
+
+
+def _copy(move: TenantMove, work: Work) -> None:
+    """What an earlier attempt has left in the target goes first."""
+    if move.target:
+        copy_tenant(move.tenant_number, move.target)
+    with in_database(move.target):
+        erase_tables(move.tenant_number, lambda table, share, count: None, rows.left_tables())
+    _advance_sequences(move)
+    work.reached("target ready")
+    copied = rows.copy_rows(move.tenant_number, move.source, move.target, work.copying)
+    work.reached("rows copied")
+    with directory_transaction():
+        TenantMove.objects.filter(pk=move.pk).update(rows=copied)
+    move.rows = copied
+    _set_phase(move, Phase.COPIED)
+    work.reached("copied")
+
+
+def _advance_sequences(move: TenantMove) -> None:
+    """Ids of events grow wherever the tenant lives; ids of the protocol are given to a station once only."""
+    with connections[alias_of(OWNER, move.source)].cursor() as cursor:
+        last = {name: read_sequence(cursor, name).last for name in (OUTBOX, *free_sequences(cursor))}
+    with in_database(move.source), system_transaction():
+        last[OUTBOX] = max(last[OUTBOX], _newest_event(move))
+    for name, number in last.items():
+        advance(move.target, name, number)
+
+
+def _open_target(move: TenantMove) -> None:
+    """Nobody is led there yet, but for processes that remember it from earlier: they find all that they need."""
+    with in_database(move.target), system_transaction():
+        ClosedTenant.objects.filter(tenant_number=move.tenant_number).delete()
+        # Published where it lived until now.
+        mark, newest = moved_sink(move.tenant_number), _newest_event(move)
+        FeedCursor.objects.update_or_create(sink=mark, defaults={"cursor": newest})
+        _catch_up_aggregates(move)
+
+
+def _catch_up_aggregates(move: TenantMove) -> None:
+    """Higher apps mark what the target's own notes would pass over (`on_arrival`)."""
+    for act in _on_arrival:
+        act(move.tenant_number, move.source, move.target)
+
+
+_on_arrival: list[Callable[[int, str, str], None]] = []
+
+
+def on_arrival(act: Callable[[int, str, str], None]) -> None:
+    """Higher apps register `act(tenant_id, source, target)`: in a system transaction of the target that has all rows."""
+    if act not in _on_arrival:
+        _on_arrival.append(act)
+
+
+def _switch(move: TenantMove) -> None:
+    """The one commit that counts."""
+    with directory_transaction():
+        row = Tenant.objects.select_for_update(no_key=True).get(pk=move.tenant_number)
+        row.database, row.status = move.target, move.status_before
+        row.save(update_fields=["database", "status"])
+        _note(row, move.actor, "moved", move)
+        changed = {"phase": Phase.SWITCHED, "switched_at": timezone.now()}
+        TenantMove.objects.filter(pk=move.pk).update(**changed)
+        tell_status_changed()
+    move.phase = Phase.SWITCHED
+    placement.forget()
+
+
+def _erase_old(move: TenantMove, work: Work) -> None:
+    """In batches. The copy of the tenant's row goes last; in the main database the row stays."""
+    if move.target:
+        copy_tenant(move.tenant_number, move.target)
+    with in_database(move.source):
+        erase_tables(move.tenant_number, work.erasing, rows.left_tables())
+        if move.source:
+            with system_transaction(), system_connection().cursor() as cursor:
+                cursor.execute("DELETE FROM tenants_tenant WHERE id = %s", [move.tenant_number])
+
+
+def undo_move(move: TenantMove) -> None:
+    """Before the switch: the tenant goes on where it was. MoveRefused afterwards."""
+    if move.phase == Phase.SWITCHED:
+        raise MoveRefused(
+            f"{move.tenant_slug} lives in {called(move.target)} by now: finish the move, then move it back."
+        )
+    with in_database(move.target):
+        erase_tables(move.tenant_number, lambda table, share, count: None, rows.left_tables())
+        with system_transaction(), system_connection().cursor() as cursor:
+            ClosedTenant.objects.get_or_create(tenant_number=move.tenant_number)
+            if move.target:
+                cursor.execute("DELETE FROM tenants_tenant WHERE id = %s", [move.tenant_number])
+    with in_database(move.source), system_transaction():
+        ClosedTenant.objects.filter(tenant_number=move.tenant_number).delete()
+    with directory_transaction():
+        row = Tenant.objects.select_for_update(no_key=True).get(pk=move.tenant_number)
+        row.status = move.status_before
+        row.save(update_fields=["status"])
+        _note(row, move.actor, "move given up", move)
+        tell_status_changed()
+    _end(move, Phase.UNDONE)
+
+
+def _end(move: TenantMove, phase: str) -> None:
+    with directory_transaction():
+        TenantMove.objects.filter(pk=move.pk).update(phase=phase, ended_at=timezone.now())
+    move.phase = phase
+
+
+def _set_phase(move: TenantMove, phase: str) -> None:
+    with directory_transaction():
+        TenantMove.objects.filter(pk=move.pk).update(phase=phase)
+    move.phase = phase
+
+
+def _tenant(move: TenantMove) -> Tenant:
+    with directory_transaction():
+        return Tenant.objects.get(pk=move.tenant_number)
+
+
+def _note(tenant: Tenant, actor: str, action: str, move: TenantMove) -> None:
+    changes: dict[str, Any] = {"database": [called(move.source), called(move.target)]}
+    if move.rows:
+        changes["rows"] = sum(move.rows.values())
+    record_for_platform(actor=actor, origin="command", action=action, tenant=tenant, changes=changes)
+
+
+__all__ = [
+    "MAIN",
+    "MoveRefused",
+    "NotQuiet",
+    "RowsLeft",
+    "Work",
+    "begin_move",
+    "go_on",
+    "move_of",
+    "on_arrival",
+    "undo_move",
+]
