@@ -5,8 +5,8 @@ from typing import Any
 from django.utils import timezone
 
 from smartcharging.metrics import ROUND_SECONDS, note_round
-from smartcharging.services import rebalance as rounds_of_circuits
 from smartcharging.services import fleet_load, rounds, wake
+from smartcharging.services import rebalance as rounds_of_circuits
 from smartcharging.services.drift import check_schedules
 from smartcharging.services.settling import settle_lost
 from tenants.periodic import periodic_task

@@ -12,6 +12,7 @@ from tenants.admin.changes import changes_of, deleted_values
 from tenants.admin.exports.lists import ExportedList
 from tenants.admin.forms import TenantModelForm
 from tenants.admin.paging import CappedPaginator
+from tenants.admin.related import RelatedBox
 from tenants.admin.search import search
 from tenants.context import tenant_transaction
 from tenants.models.people import ROLE_RANK, Role
@@ -72,6 +73,11 @@ class TenantModelAdmin(ExportedList):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """As tables of millions of rows can be searched (tenants.admin.search)."""
         return search(queryset, self.get_search_fields(request), search_term), False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if "widget" not in kwargs and db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = RelatedBox(db_field, self.admin_site, using=kwargs.get("using"))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)
