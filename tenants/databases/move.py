@@ -16,37 +16,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
-from django.db import DatabaseError, connections
-from django.db.models import Max
+from django.db import connections
 from django.utils import timezone
 
 from tenants.context import directory_transaction, in_database, system_connection, system_transaction
 from tenants.databases import placement, rows
+from tenants.databases.closing import NotQuiet, newest_event, shut_fence, wait_until_empty, wait_until_quiet
 from tenants.databases.copies import copy_tenant
-from tenants.databases.fence import WAIT_ALONE
 from tenants.databases.names import MAIN, OWNER, alias_of, called, is_known
 from tenants.databases.numbering import OUTBOX, advance, free_sequences, read_sequence
 from tenants.databases.readiness import NotReady, check_ready
-from tenants.delivery.mqtt import SINK, moved_sink
+from tenants.delivery.mqtt import moved_sink
 from tenants.erasure.erase import RowsLeft, erase_tables
 from tenants.erasure.export import Progress
-from tenants.models import ClosedTenant, FeedCursor, OutboxEvent, Tenant, TenantMove
+from tenants.models import ClosedTenant, FeedCursor, Tenant, TenantMove
 from tenants.services.platform_trail import record_for_platform
 from tenants.services.tenants import tell_status_changed
 
 Phase = TenantMove.Phase
 # What processes write off the path of answers (messages for the log) is written within this.
 SETTLE_S = 3.0
-LOOK_EVERY_S = 0.5
 
 
 class MoveRefused(Exception):
     """It makes no sense, or can't be done now; nothing was changed by this."""
-
-
-class NotQuiet(Exception):
-    """Something is still at work for the tenant, and did not end in time."""
 
 
 @dataclass(slots=True)
@@ -144,54 +137,13 @@ def _close(move: TenantMove, work: Work) -> None:
     tenant, deadline = _tenant(move), time.monotonic() + work.wait_s
     with directory_transaction():
         tell_status_changed()
-    _wait(lambda: work.still_at_work(tenant), deadline)
-    time.sleep(work.settle_s)
+    wait_until_quiet(lambda: work.still_at_work(tenant), deadline, work.settle_s)
     work.reached("quiet")
-    with in_database(move.source), system_transaction():
-        ClosedTenant.objects.get_or_create(tenant_number=move.tenant_number)
+    shut_fence(move)
     work.reached("fence shut")
-    _wait(lambda: _still_inside(move, deadline), deadline)
-    _wait(lambda: _unpublished(move), deadline)
+    wait_until_empty(move, deadline)
     _set_phase(move, Phase.COPYING)
     work.reached("closed")
-
-
-def _wait(reason: Callable[[], str], deadline: float) -> None:
-    while found := reason():
-        if time.monotonic() > deadline:
-            raise NotQuiet(found)
-        time.sleep(LOOK_EVERY_S)
-
-
-def _still_inside(move: TenantMove, deadline: float) -> str:
-    """Transactions that had entered before the fence was shut hold a lock until they end."""
-    patience_ms = max(1, int((deadline - time.monotonic()) * 1000))
-    try:
-        with in_database(move.source), system_transaction(), system_connection().cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {patience_ms}")
-            cursor.execute(WAIT_ALONE, [move.tenant_number])
-    except DatabaseError as error:
-        if getattr(error.__cause__, "sqlstate", "") != "55P03":
-            raise
-        return "A transaction of the tenant is still under way."
-    return ""
-
-
-def _unpublished(move: TenantMove) -> str:
-    """The broker must have all of its events first: in the target, the feed of all begins beyond them."""
-    with in_database(move.source), system_transaction():
-        sink = FeedCursor.objects.filter(sink=SINK).first()
-        newest = _newest_event(move)
-        if sink is None or newest <= sink.cursor:
-            return ""
-        is_live = sink.leased_until is not None and sink.leased_until > timezone.now()
-    return "Events wait to be published by MQTT." if is_live or settings.MQTT_URL else ""
-
-
-def _newest_event(move: TenantMove) -> int:
-    """In an open system transaction."""
-    newest = OutboxEvent.objects.filter(tenant_id=move.tenant_number).aggregate(newest=Max("pk"))["newest"]
-    return int(newest or 0)
 
 
 def _copy(move: TenantMove, work: Work) -> None:
@@ -216,7 +168,7 @@ def _advance_sequences(move: TenantMove) -> None:
     with connections[alias_of(OWNER, move.source)].cursor() as cursor:
         last = {name: read_sequence(cursor, name).last for name in (OUTBOX, *free_sequences(cursor))}
     with in_database(move.source), system_transaction():
-        last[OUTBOX] = max(last[OUTBOX], _newest_event(move))
+        last[OUTBOX] = max(last[OUTBOX], newest_event(move))
     for name, number in last.items():
         advance(move.target, name, number)
 
@@ -226,7 +178,7 @@ def _open_target(move: TenantMove) -> None:
     with in_database(move.target), system_transaction():
         ClosedTenant.objects.filter(tenant_number=move.tenant_number).delete()
         # Published where it lived until now.
-        mark, newest = moved_sink(move.tenant_number), _newest_event(move)
+        mark, newest = moved_sink(move.tenant_number), newest_event(move)
         FeedCursor.objects.update_or_create(sink=mark, defaults={"cursor": newest})
         _catch_up_aggregates(move)
 

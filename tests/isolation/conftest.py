@@ -29,7 +29,7 @@ from tests.isolation.stock import GATEWAY, add_gateway, fill, numbered_beyond, r
 from tests.second_database import SPARE, move_to, second_database, spare_administrator
 from tests.threads import give_connections_back
 
-# The whole suite once more, with B in another database (scripts/test isolation).
+# The whole suite once more, with B in another database (scripts/test apart).
 B_LIVES_APART = os.environ.get("CSMS_TEST_OWN_DATABASE") == "1"
 
 

@@ -36,8 +36,10 @@ def parameters_of(task: Any) -> list[str]:
     return list(inspect.signature(task.run).parameters)
 
 
-FOR_ONE = sorted(name for name, task in own_tasks().items() if parameters_of(task))
-FOR_ALL = sorted(set(own_tasks()) - set(FOR_ONE))
+# People belong to no tenant.
+FOR_A_PERSON = sorted(name for name, task in own_tasks().items() if parameters_of(task) == ["email"])
+FOR_ONE = sorted(name for name, task in own_tasks().items() if parameters_of(task) and name not in FOR_A_PERSON)
+FOR_ALL = sorted(set(own_tasks()) - set(FOR_ONE) - set(FOR_A_PERSON))
 
 
 def test_whatever_runs_by_the_clock_is_among_the_tasks() -> None:
@@ -52,6 +54,16 @@ def test_a_task_for_b_with_ids_of_a_does_nothing_to_a(both: Cast, name: str) -> 
     assert "tenant_id" in wanted, f"{name} works for one tenant: it must be told for which"
     task.run(**{one: GIVEN[one] for one in wanted})
     assert both.stock.put_back(A) == set()
+
+
+@pytest.mark.parametrize("name", FOR_A_PERSON)
+def test_a_task_for_a_person_writes_to_that_person_alone(both: Cast, name: str) -> None:
+    mail.outbox = []
+    own_tasks()[name].run(email=f"{B.hidden}person@example.com")
+    assert mail.outbox
+    for one in mail.outbox:
+        assert not A.known_to(f"{one.subject} {one.body} {one.to} {one.cc} {one.bcc}")
+    both.stock.put_back(A)
 
 
 @pytest.mark.parametrize("name", FOR_ALL)

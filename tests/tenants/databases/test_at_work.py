@@ -1,6 +1,7 @@
 """A tenant in a database of its own, at work: stations, programs, people, sweeps; and while it is being moved."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,8 +29,10 @@ from tenants.sealing import seal
 from tenants.selectors import access_to
 from tenants.services.api_keys import issue_api_key
 from tests.conftest import eventually, make_user
-from tests.second_database import SPARE, move_to, rows_in
-from tests.stations import Connect, Station
+from tests.second_database import SPARE, move_to, rows_in, spare_urls
+from tests.stations import Connect, SecondGateway, Station, connect_to, second_gateway
+
+__all__ = ["second_gateway"]
 
 pytestmark = pytest.mark.django_db
 BEGAN = timezone.now().replace(microsecond=0) - timedelta(hours=1)
@@ -171,6 +174,33 @@ async def test_a_station_that_charges_through_a_move_loses_nothing_acknowledged(
     ]
     assert set(car.acknowledged) <= set(found)
     assert await asyncio.to_thread(rows_in, spare, "metering_sample", tenant.pk) == 0
+
+
+@pytest.fixture
+def known_to_processes(spare: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Processes that are started from here know of the second database too."""
+    monkeypatch.setenv("CSMS_TENANT_DATABASES", json.dumps({spare: spare_urls()}))
+    return spare
+
+
+async def test_a_gateway_in_another_process_hears_of_a_move(
+    tenant: Tenant, known_to_processes: str, second_gateway: SecondGateway
+) -> None:
+    car = Car(lambda path: connect_to(second_gateway.address, path))
+    charging = asyncio.create_task(car.charge())
+    try:
+        await eventually(lambda: car.number >= 5 or charging.done())
+        move = await asyncio.to_thread(begin_move, slug=tenant.slug, target=known_to_processes, actor="test")
+        await asyncio.to_thread(go_on, move, Work(still_at_work=still_at_work, settle_s=1.5))
+        at = car.number
+        await eventually(lambda: car.number >= at + 5 or charging.done())
+    finally:
+        car.done.set()
+        await asyncio.wait_for(charging, 60)
+    session = await stored(tenant, lambda: Transaction.objects.get(protocol_id=str(car.session)))
+    assert session.meter_stop_wh == 1000 + car.number
+    values = await stored(tenant, lambda: {int(value) for value in Sample.objects.values_list("value", flat=True)})
+    assert {1000 + number for number in car.acknowledged} <= values
 
 
 def test_programs_and_people_are_told_to_come_again_while_it_moves(tenant: Tenant, spare: str) -> None:
