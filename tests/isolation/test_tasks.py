@@ -29,7 +29,7 @@ def mixed() -> set[str]:
 
 def own_tasks() -> dict[str, Any]:
     app.loader.import_default_modules()
-    return {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
+    return {name: task for name, task in app.tasks.items() if not name.startswith(("celery.", "tests."))}
 
 
 def parameters_of(task: Any) -> list[str]:
