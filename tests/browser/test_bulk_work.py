@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from chargepoints.models import BulkCommand, ChargePoint, Command, CommandState
 from chargepoints.services.bulk_progress import advance_bulks
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
+from tests.browser.axe import look_over
 from tests.browser.conftest import Open
 from tests.chargepoints.test_bulk import make_fleet
 
@@ -16,15 +16,6 @@ pytestmark = pytest.mark.browser
 
 WRONG = "identity;name\nNEW-1;Köln\nNEW/2;x\n"
 RIGHT = "identity;name\nNEW-1;Köln\nNEW-2;x\n"
-
-
-def fits(page: Any) -> None:
-    """Nothing is wider than the window, and axe finds nothing serious."""
-    found = Axe().run(page).response["violations"]
-    serious = [one for one in found if one["impact"] in {"serious", "critical"}]
-    assert not serious, [(page.url, one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 1, (page.url, overflow)
 
 
 def choose_file(page: Any, text: str) -> None:
@@ -46,10 +37,10 @@ def test_a_reset_goes_to_all_that_match_and_again_to_those_that_failed(
     page.select_option("select[name=action]", "reset_many")
     page.click("button[name=index]")
     page.select_option("select[name=payload-type]", "Soft")
-    fits(page)
+    look_over(page)
     page.click("button:has-text('Look it over')")
     page.wait_for_selector("text=52 online, 0 offline")
-    fits(page)
+    look_over(page)
     page.click("button:has-text('Send to 52 charge points')")
     page.wait_for_selector("text=0 of 52 done")
     for _ in range(2):
@@ -61,7 +52,7 @@ def test_a_reset_goes_to_all_that_match_and_again_to_those_that_failed(
     advance_bulks()
     # Without a click: the part refreshes itself.
     page.wait_for_selector("text=52 of 52 done")
-    fits(page)
+    look_over(page)
     page.click("a:has-text('Try 1 again')")
     page.wait_for_selector("text=1 online, 0 offline")
     page.click("button:has-text('Try again at 1 charge point')")
@@ -75,19 +66,19 @@ def test_a_file_with_a_fault_is_mended_and_imported(
     web: str, signed_in: Open, tenant: Tenant, width: int, scheme: str
 ) -> None:
     page = signed_in("/admin/chargepoints/chargepoint/import/", width, scheme)
-    fits(page)
+    look_over(page)
     choose_file(page, WRONG)
     page.wait_for_selector("text=1 fault: nothing was imported")
     assert page.inner_text("[role=alert] tbody td >> nth=0") == "3"
-    fits(page)
+    look_over(page)
     choose_file(page, RIGHT)
     page.wait_for_selector("text=2 new, 0 changed")
     assert "Köln" in page.content()
-    fits(page)
+    look_over(page)
     page.click("button:text-is('Import')")
     with page.expect_download() as file:
         page.click("text=Download the passwords")
     assert file.value.suggested_filename == "passwords.csv"
-    fits(page)
+    look_over(page)
     with tenant_transaction(tenant.pk):
         assert sorted(ChargePoint.objects.values_list("identity", flat=True)) == ["NEW-1", "NEW-2"]

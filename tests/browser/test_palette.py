@@ -9,6 +9,7 @@ from chargepoints.models import ChargePoint
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.api.conftest import make_session, make_station
+from tests.browser.axe import serious_faults
 from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
@@ -96,8 +97,6 @@ def test_the_newest_answer_wins(fleet: list[ChargePoint], signed_in: Open) -> No
 def test_it_opens_by_a_button_fits_and_breaks_no_rule(
     fleet: list[ChargePoint], signed_in: Open, width: int, scheme: str
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page = signed_in(OVERVIEW, width, scheme)
     page.click("[data-palette-open]:visible")
     page.wait_for_selector("dialog[data-palette][open]")
@@ -106,9 +105,7 @@ def test_it_opens_by_a_button_fits_and_breaks_no_rule(
     box = page.query_selector(".palette-box").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width
-    found = Axe().run(page, context="dialog[data-palette]")
-    serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
-    assert serious == [], serious
+    assert serious_faults(page, "dialog[data-palette]") == []
     page.mouse.click(5, 890)
     page.wait_for_selector("dialog[data-palette]:not([open])", state="attached")
 

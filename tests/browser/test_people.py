@@ -1,28 +1,15 @@
 """The way in, in a browser: invited by a link, an account made, two factors set up, and what the trail says of it."""
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 
 from tenants.models import Tenant, User
 from tests.admin.people_cast import PASSWORD, code_of, forget_throttle
+from tests.browser.axe import look_over
 from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
 ZOE = "zoe.zorn@charging-company.example"
-
-
-def look(page: Any, name: str) -> None:
-    """No serious finding of axe, and nothing wider than the window."""
-    found = Axe().run(page).response["violations"]
-    grave = [
-        f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found if one["impact"] in {"serious", "critical"}
-    ]
-    assert not grave, f"{name}: {grave}"
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 1, (name, overflow)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
@@ -30,18 +17,18 @@ def test_the_invited_make_an_account_with_two_factors_and_the_trail_tells_of_it(
     web: str, new_page: Open, signed_in: Open, tenant: Tenant, alice: User, width: int, scheme: str
 ) -> None:
     admin = signed_in(reverse("admin:tenants_membership_changelist"), width, scheme)
-    look(admin, "people")
+    look_over(admin, "people")
     admin.click("text=Invite somebody")
-    look(admin, "invite")
+    look_over(admin, "invite")
     admin.fill("input[name=email]", ZOE)
     admin.select_option("select[name=role]", "admin")
     admin.click("button:has-text('Invite')")
     link = admin.inner_text("[data-invitation-link]").strip()
-    look(admin, "link")
+    look_over(admin, "link")
 
     page = new_page(width, scheme)
     page.goto(web + link[link.index("/admin/") :])
-    look(page, "invitation")
+    look_over(page, "invitation")
     for name, value in (("first_name", "Zoe"), ("last_name", "Zorn"), ("password", PASSWORD), ("again", PASSWORD)):
         page.fill(f"input[name={name}]", value)
     page.click("text=Make my account and accept")
@@ -49,33 +36,33 @@ def test_the_invited_make_an_account_with_two_factors_and_the_trail_tells_of_it(
 
     zoe = User.objects.using("system").get(username=ZOE)
     page.goto(web + reverse("admin:account"))
-    look(page, "account")
+    look_over(page, "account")
     page.click("text=Set it up")
-    look(page, "two factors")
+    look_over(page, "two factors")
     page.fill("input[name=code]", code_of(zoe))
     page.click("text=Turn it on")
     page.wait_for_selector(".entrance-codes")
-    look(page, "recovery codes")
+    look_over(page, "recovery codes")
     recovery = page.inner_text(".entrance-codes li >> nth=0")
     page.goto(web + reverse("admin:account"))
     page.wait_for_selector("text=Recovery codes left")
 
     page.context.clear_cookies()
     page.goto(web + reverse("admin:login"))
-    look(page, "sign-in")
+    look_over(page, "sign-in")
     for password in ("wrong", PASSWORD):
         page.fill("input[name=username]", ZOE)
         page.fill("input[name=password]", password)
         page.click("button[type=submit]")
         page.wait_for_selector("text=is wrong" if password == "wrong" else "input[name=code]")
-    look(page, "code")
+    look_over(page, "code")
     forget_throttle(zoe)
     page.fill("input[name=code]", recovery)
     page.click("button[type=submit]")
     page.wait_for_url(f"**{reverse('admin:index')}")
 
     page.goto(web + reverse("admin:tenants_auditentry_changelist"))
-    look(page, "trail")
+    look_over(page, "trail")
     shown = page.inner_text("#result_list")
     for said in ("Invited", "Accepted an invitation", "Set up a second factor", "Wrong password", "recovery code"):
         assert said in shown, said

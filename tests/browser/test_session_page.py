@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -15,11 +14,11 @@ from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant, User
 from tests.admin.readings_data import make_busy
 from tests.api.conftest import make_session, make_station
+from tests.browser.axe import TOLERATED_PX, faults, overflow
 from tests.browser.conftest import PATIENCE_MS, Open
 
 pytestmark = pytest.mark.browser
 HOUR = timedelta(hours=1)
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture
@@ -134,13 +133,11 @@ def test_it_fits_every_screen_and_everybody_can_read_it(
 ) -> None:
     page = signed_in(address(session), width, scheme)
     page.wait_for_function("!!document.querySelector('[data-range]').textContent")
-    assert page.evaluate(OVERFLOW) <= 1
-    found = Axe().run(page, context=".session-page").response["violations"]
-    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
+    assert faults(page, ".session-page") == []
 
 
 def test_the_list_stands_on_every_screen(session: Transaction, alice: User, signed_in: Open) -> None:
     for width in (1440, 390):
         page: Any = signed_in("/admin/chargepoints/transaction/", width)
         expect(page.locator("#result_list")).to_contain_text("TAG")
-        assert page.evaluate(OVERFLOW) <= 1
+        assert overflow(page) <= TOLERATED_PX

@@ -36,6 +36,8 @@
           plugins: { legend: { display: false }, tooltip: { callbacks: this.tipTexts() } },
         },
       });
+      // Until it shows something: what it will be of.
+      this.chart.canvas.setAttribute("aria-label", this.texts.energy);
       card.addEventListener("click", (event) => {
         const button = event.target.closest("button");
         if (button && button.dataset.period) { this.period = button.dataset.period; this.load(); }

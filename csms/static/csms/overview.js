@@ -42,6 +42,8 @@
           } } },
         },
       });
+      // Until it shows something: what it will be of.
+      this.chart.canvas.setAttribute("aria-label", card.querySelector("h2").textContent);
       card.querySelector("[data-table]").addEventListener("toggle", () => this.table());
       onTheme(() => this.paint());
     }

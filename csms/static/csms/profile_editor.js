@@ -21,6 +21,9 @@
       this.own = this.chart(form.querySelector("[data-chart=profile]"));
       const result = document.querySelector("[data-chart=result]");
       this.result = result && this.chart(result);
+      // Fields that somebody has come to, or that were refused when the form was sent.
+      const refused = [...form.querySelectorAll("[data-fault]")].filter((one) => one.textContent.trim());
+      this.touched = new Set(refused.map((one) => one.dataset.fault));
       this.listen();
       this.change();
       this.answered();
@@ -36,7 +39,7 @@
     }
 
     listen() {
-      this.form.addEventListener("input", () => this.change());
+      this.form.addEventListener("input", (event) => { this.touched.add(event.target.name); this.change(); });
       const template = this.form.querySelector("[data-goto]");
       if (template) template.addEventListener("change", () => { if (template.value) window.location = template.value; });
       this.form.addEventListener("click", (event) => {
@@ -169,6 +172,8 @@
       for (const one of this.form.querySelectorAll("[aria-invalid]")) one.removeAttribute("aria-invalid");
       for (const { name, row, texts } of faults) {
         const within = row === null ? this.form : rowsOf(this.table)[row];
+        // A field that nobody has come to yet is not wrong, only empty.
+        if (row === null && !this.touched.has(name) && field(this.form, name)?.value === "") continue;
         const at = within && within.querySelector(`[data-fault="${name}"]`);
         if (at) at.replaceChildren(...texts.map((text) => element("li", { textContent: text })));
         const input = within && field(within, name);

@@ -7,18 +7,6 @@
     if (active) row.scrollLeft = active.offsetLeft - (row.clientWidth - active.offsetWidth) / 2;
   }
 
-  // The boxes that take the place of selects have no names of their own; they are made some time after the page.
-  const selects = document.querySelectorAll("select.admin-autocomplete");
-  const nameBoxes = () => {
-    for (const select of selects) {
-      const label = document.querySelector(`label[for="${select.id}"]`);
-      for (const box of select.nextElementSibling?.querySelectorAll("[role=combobox], [role=textbox]") || []) {
-        if (label) box.setAttribute("aria-label", label.textContent.trim());
-      }
-    }
-  };
-  if (selects.length) new MutationObserver(nameBoxes).observe(document.body, { childList: true, subtree: true });
-
   const copied = (button) => {
     const text = button.textContent;
     button.textContent = button.dataset.copied;
