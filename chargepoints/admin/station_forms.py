@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django import forms
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -43,9 +43,18 @@ class StartForm(ActionForm):
     """Which connector, which driver (OCPP 1.6 §5.11)."""
 
     connector = forms.ChoiceField(label=gettext_lazy("Connector"), required=False)
-    id_tag = forms.CharField(label=gettext_lazy("Id tag"), max_length=20)
+    id_tag = forms.CharField(
+        label=gettext_lazy("Id tag"),
+        max_length=20,
+        help_text=gettext_lazy("The driver's: the session is accounted to it."),
+    )
     max_kwh = forms.DecimalField(
-        label=gettext_lazy("At most kWh"), required=False, min_value=Decimal("0.001"), max_digits=9, decimal_places=3
+        label=gettext_lazy("At most kWh"),
+        required=False,
+        min_value=Decimal("0.001"),
+        max_digits=9,
+        decimal_places=3,
+        help_text=gettext_lazy("The session is stopped there. Empty: no limit."),
     )
     max_minutes = forms.IntegerField(
         label=gettext_lazy("At most minutes"), required=False, min_value=1, max_value=1_000_000
@@ -156,7 +165,7 @@ class TriggerForm(ActionForm):
 
 def _said(session: Transaction) -> str:
     """`Connector 1: TAG, since 17:05, 12.345 kWh`."""
-    energy = "" if session.energy_wh is None else f", {session.energy_wh / 1000:.3f} kWh"
+    energy = "" if session.energy_wh is None else f", {number_format(f'{session.energy_wh / 1000:.3f}')} kWh"
     return _("Connector %(number)s: %(tag)s, since %(time)s%(energy)s") % {
         "number": session.evse.number,
         "tag": session.id_tag,

@@ -38,7 +38,19 @@ ACTIVE = Transaction.State.ACTIVE
 
 
 class CloseForm(forms.Form):
-    reason = forms.CharField(label=_("Reason"), max_length=40, initial="Other")
+    """Why a session ended that the station never ended (OCPP 1.6 §7.36)."""
+
+    reason = forms.ChoiceField(
+        label=_("What happened"),
+        choices=[
+            ("", _("Choose …")),
+            ("EVDisconnected", _("The car has left")),
+            ("PowerLoss", _("The station lost its power")),
+            ("Reboot", _("The station restarted")),
+            ("Other", _("Something else, or not known")),
+        ],
+        help_text=_("Stands on the session's page and in its record."),
+    )
 
 
 @admin.register(Transaction)
@@ -47,6 +59,8 @@ class TransactionAdmin(ReadOnlyAdmin):
         *("protocol_id", "started", "place", "site", "id_tag", "state_shown", "energy", "power", "duration"),
         *("ended", "remarks"),
     ]
+    # On a phone the number is left out.
+    list_display_links = ["protocol_id", "started"]
     list_filter = [
         *(StateFilter, ("started_at", LocalTimes), StationFilter, SiteFilter, TagFilter, ReasonFilter, VerdictFilter),
     ]

@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -21,9 +20,10 @@ from chargepoints.admin.sections import register_section
 from chargepoints.models import ChargePoint
 from metering.alerts.selectors import UNRESOLVED, inbox
 from metering.alerts.services import AlreadyHandled, acknowledge_alert, resolve_alert
-from metering.alerts.words import describe, number, span
+from metering.alerts.words import describe, number
 from metering.models import Alert
 from tenants.admin.base import ReadOnlyAdmin, has_role
+from tenants.admin.shown import shown_time
 from tenants.models import Role
 
 # So many rows at a time: their numbers stand in the address of the page that asks.
@@ -67,7 +67,16 @@ class ReasonForm(forms.Form):
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     action_role = Role.OPERATOR
-    list_display = ["severity_shown", "what", "station", "connector", "state_shown", "age", "count", "acknowledged_by"]
+    list_display = [
+        "severity_shown",
+        "what",
+        "station",
+        "connector",
+        "state_shown",
+        "since",
+        "count",
+        "acknowledged_by",
+    ]
     list_display_links = ["what"]
     list_filter = [StateFilter, "severity", "kind", ("opened_at", admin.DateFieldListFilter)]
     search_fields = ["charge_point__identity_key", "measurand", "detail"]
@@ -118,10 +127,9 @@ class AlertAdmin(ReadOnlyAdmin):
     def state_shown(self, row: Alert) -> SafeString:
         return pill(row.status, row.get_status_display())
 
-    @admin.display(description=_("Age"), ordering="-opened_at")
-    def age(self, row: Alert) -> SafeString:
-        at = timezone.localtime(row.opened_at).strftime("%Y-%m-%d %H:%M:%S %Z")
-        return format_html('<span title="{}">{}</span>', at, span(timezone.now() - row.opened_at))
+    @admin.display(description=_("Since"), ordering="opened_at")
+    def since(self, row: Alert) -> SafeString | str:
+        return shown_time(row.opened_at)
 
     # --- the page ---
 

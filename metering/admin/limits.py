@@ -60,7 +60,17 @@ class IdTagLimitAdmin(TenantModelAdmin):
     list_select_related = ["id_tag"]
     search_fields = ["id_tag__token_key"]
     autocomplete_fields = ["id_tag"]
-    fields = ["id_tag", "max_energy_wh", "max_duration_s", "max_cost"]
+    fieldsets = [
+        (
+            None,
+            {
+                "description": _(
+                    "What each session of the tag may take at most; it is stopped there. Empty: no limit of its own."
+                ),
+                "fields": ["id_tag", "max_energy_wh", "max_duration_s", "max_cost"],
+            },
+        )
+    ]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         return super().get_search_results(request, queryset, search_term.lower())

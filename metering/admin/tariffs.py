@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -58,6 +59,9 @@ class TariffForm(TenantModelForm):
             field.encoder = Indented
             field.widget.attrs |= {"rows": 18, "spellcheck": "false", "placeholder": EXAMPLE}
             field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} font-mono"
+            if self.initial.get("elements") is None:
+                # An empty box shows the example; Django would write "null" into it.
+                self.initial["elements"] = InvalidJSONInput("")
 
     def clean(self) -> dict[str, Any] | None:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -198,7 +202,18 @@ class AssignmentAdmin(TenantModelAdmin):
     list_select_related = ["tariff", "id_tag", "charge_point", "site"]
     search_fields = ["tariff__name", "id_tag__token_key", "charge_point__identity_key", "site__name"]
     autocomplete_fields = ["tariff", "id_tag", "charge_point", "site"]
-    fields = ["tariff", "id_tag", "charge_point", "site"]
+    fieldsets = [
+        (
+            None,
+            {
+                "description": _(
+                    "Choose one of id tag, charge point and site; with none of them the tariff applies everywhere. The "
+                    "first that fits a session counts: its tag, the tag's parent, the charge point, the site, everywhere."
+                ),
+                "fields": ["tariff", "id_tag", "charge_point", "site"],
+            },
+        )
+    ]
 
     @admin.display(description=_("Applies to"))
     def shown_target(self, row: TariffAssignment) -> str:

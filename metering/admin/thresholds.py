@@ -136,7 +136,17 @@ class AlertRecipientAdmin(TenantModelAdmin):
     list_display = ["email", "minimum_severity", "enabled"]
     list_filter = ["minimum_severity", "enabled"]
     search_fields = ["email"]
-    fields = ["email", "minimum_severity", "enabled"]
+    fieldsets = [
+        (
+            None,
+            {
+                "description": _(
+                    "Told by mail of alerts of this severity and above; those of half a minute come in one mail."
+                ),
+                "fields": ["email", "minimum_severity", "enabled"],
+            },
+        )
+    ]
 
 
 def _with_unit(measurand: str) -> str:

@@ -1,30 +1,23 @@
 """The log of every limit that load management sent, and why; as a list, and as a file."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
-from django.utils import timezone
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from rest_framework.request import Request
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from smartcharging.admin.circuit_page import result_pill
 from smartcharging.admin.load_bars import amps_said
 from smartcharging.admin.shared import number_asked
-from smartcharging.api.limits_sent import HEADER, pages_of_limits
 from smartcharging.circuit_selectors import limits_sent_to
 from smartcharging.models import Circuit, LimitSent
 from smartcharging.models.profile import Purpose
 from smartcharging.reason_words import cause_in_words, reason_in_words
-from tenants.admin.base import ReadOnlyAdmin, access_of
+from tenants.admin.base import ReadOnlyAdmin
 from tenants.admin.filters import KnownFilter
-from tenants.api.csv_export import csv_response
 
 
 class CircuitFilter(DropdownFilter):  # type: ignore[misc]
@@ -63,7 +56,6 @@ class LimitSentAdmin(ReadOnlyAdmin):
     search_help_text = _("Charge point")
     list_select_related = ["charge_point"]
     date_hierarchy = "at"
-    list_before_template = "office/limit_log.html"
     fields = [
         *("circuit", "charge_point", "evse_number", "transaction_id", "at", "purpose", "limit_a", "previous_a"),
         *("reason_shown", "cause_shown", "detail", "result_shown", "result_at", "command"),
@@ -96,26 +88,3 @@ class LimitSentAdmin(ReadOnlyAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         return super().get_search_results(request, queryset, search_term.lower())
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        asked = request.GET.urlencode()
-        return cast(HttpResponse, super().changelist_view(request, {"log_query": asked, **(extra_context or {})}))
-
-    def get_urls(self) -> list[URLPattern]:
-        own = path("export/", self.admin_site.admin_view(self.export_view), name="limits_sent_export")
-        return [own, *super().get_urls()]
-
-    def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """What the list shows with its filters, all of it, oldest first; streamed."""
-        access = access_of(request)
-        if access is None or not self.has_view_permission(request):
-            raise PermissionDenied
-        rows = self.get_changelist_instance(request).get_queryset(request)
-        # Without the joins and order of the list.
-        wanted = LimitSent.objects.filter(pk__in=rows.order_by().values("pk")).select_related("charge_point")
-        return csv_response(
-            Request(request),
-            filename=f"limits-sent-{timezone.now():%Y%m%dT%H%M%SZ}.csv",
-            header=HEADER,
-            pages=pages_of_limits(access.tenant.pk, wanted.order_by("at", "id")),
-        )

@@ -42,7 +42,17 @@ class IdTagNeedAdmin(TenantModelAdmin):
     list_select_related = ["id_tag"]
     search_fields = ["id_tag__token_key", "id_tag__holder"]
     autocomplete_fields = ["id_tag"]
-    fields = ["id_tag", *FIELDS]
+    fieldsets = [
+        (
+            None,
+            {
+                "description": _(
+                    "What sessions of this tag usually need. Circuits that share by departure or priority go by it."
+                ),
+                "fields": ["id_tag", *FIELDS],
+            },
+        )
+    ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: IdTagNeed | None = None) -> Any:
         return [] if obj is None else ["id_tag"]

@@ -40,7 +40,15 @@ class ApiKeyAdmin(TenantModelAdmin):
     form = ApiKeyForm
     view_role = Role.ADMIN
     list_display = ["name", "prefix", "role", "shown_scopes", "shown_state", "expires_at", "last_used_at", "created_at"]
-    fields = ["name", "role", "scopes", "expires_at"]
+    fieldsets = [
+        (
+            None,
+            {
+                "description": _("The key is shown once, after saving. Give it no more than its program needs."),
+                "fields": ["name", "role", "scopes", "expires_at"],
+            },
+        )
+    ]
     actions = ["revoke"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -76,7 +76,17 @@ class WebhookAdmin(TenantModelAdmin):
 
     form = WebhookForm
     view_role = Role.ADMIN
-    fields = list(FIELDS)
+    fieldsets = [
+        (
+            None,
+            {
+                "description": _(
+                    "Events are sent as JSON by POST, signed with a secret that is shown once, and tried again."
+                ),
+                "fields": list(FIELDS),
+            },
+        )
+    ]
     list_display = ["shown_url", "description", "shown_state", "reason", "waiting", "dead", "last_delivered"]
     actions = ["rotate", "redeliver"]
 

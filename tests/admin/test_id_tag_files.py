@@ -51,7 +51,7 @@ def test_viewers_export_but_do_not_import(tenant: Tenant, bob: User, redis_clean
     text = client.get(reverse("admin:id_tag_export")).getvalue()
     assert text.startswith(b"idTag,")
     listed = client.get(reverse("admin:chargepoints_idtag_changelist")).content.decode()
-    assert "Export as CSV" in listed
+    assert "Export for import" in listed
     assert "Import a CSV" not in listed
 
 
