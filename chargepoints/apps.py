@@ -1,11 +1,12 @@
 """App configuration."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class ChargePointsConfig(AppConfig):
     name = "chargepoints"
-    verbose_name = "Charge points"
+    verbose_name = gettext_lazy("Charge points")
 
     def ready(self) -> None:
         from django.conf import settings

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from unfold.sites import UnfoldAdminSite
@@ -46,7 +47,7 @@ class BackOfficeSite(UnfoldAdminSite):
             if access.tenant.is_moving and not platform:
                 return inner(request) if _chooses_another(request, name) else self.moving(request, access)
             if request.method not in SAFE_METHODS and not _may_write(access) and name not in OWN_AFFAIRS:
-                raise PermissionDenied("The tenant is suspended: its data can be read only.")
+                raise PermissionDenied(gettext("The tenant is suspended: its data can be read only."))
             scope = system_transaction() if platform else tenant_transaction(access.tenant.pk)
             try:
                 with scope, timezone.override(tenant_zone(access.tenant)):

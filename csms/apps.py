@@ -22,9 +22,11 @@ class CsmsConfig(AppConfig):
         from csms.health import tasks  # noqa: F401  (connects itself to Celery's signals)
         from csms.health.pools import PoolCollector
         from csms.health.server import serve_metrics
+        from csms.model_names import mark_model_names
         from tenants.admin.tenant import register_tenant_section
         from tenants.delivery import delivery_began
 
+        mark_model_names()
         register_tenant_section(usage_section)
         REGISTRY.register(PoolCollector())
         delivery_began.connect(lambda **_: serve_metrics("events"), weak=False, dispatch_uid="metrics")

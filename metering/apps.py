@@ -1,11 +1,12 @@
 """App configuration."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class MeteringConfig(AppConfig):
     name = "metering"
-    verbose_name = "Metering"
+    verbose_name = gettext_lazy("Metering")
 
     def ready(self) -> None:
         from chargepoints.services.readings import register_last_register

@@ -1,11 +1,12 @@
 """App configuration."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class SmartChargingConfig(AppConfig):
     name = "smartcharging"
-    verbose_name = "Smart charging"
+    verbose_name = gettext_lazy("Smart charging")
 
     def ready(self) -> None:
         from chargepoints.services import command_hooks, hand_checks, session_hooks

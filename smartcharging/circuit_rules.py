@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils.translation import gettext
+
 MOST_LEVELS = 8
 # The circuit's phases (0: L1) that a member's own L1, L2, L3 hang on, in their order.
 WIRINGS: dict[str, tuple[int, ...]] = {
@@ -64,17 +66,28 @@ def problems_of(fuses: Iterable[Fuse], plugs: Iterable[Plug]) -> list[Problem]:
     plugs = list(plugs)
     found: list[Problem] = []
     if len(by_id) > 1 and max(len(path_of(fuse.id, by_id)) for fuse in by_id.values()) > MOST_LEVELS:
-        found.append(Problem("too_deep", "parent", f"A tree has at most {MOST_LEVELS} levels."))
+        found.append(
+            Problem(
+                "too_deep",
+                "parent",
+                gettext("A tree has at most %(most_levels)s levels.") % {"most_levels": MOST_LEVELS},
+            )
+        )
     for plug in plugs:
         found += _of_plug(plug)
     found += _of_phases(by_id, plugs)
     for fuse in by_id.values():
         parent = by_id.get(fuse.parent_id) if fuse.parent_id is not None else None
         if parent is not None and fuse.base_a > parent.base_a:
-            sentence = (
-                f"Others take up to {_shown(fuse.base_a)} A below {fuse.name!r}: that flows through {parent.name!r} too,"
-                f" whose base load is {_shown(parent.base_a)} A."
-            )
+            sentence = gettext(
+                "Others take up to %(base_a)s A below %(name)s: that flows through %(name2)s too, whose "
+                "base load is %(base_a2)s A."
+            ) % {
+                "base_a": _shown(fuse.base_a),
+                "name": f"{fuse.name!r}",
+                "name2": f"{parent.name!r}",
+                "base_a2": _shown(parent.base_a),
+            }
             found.append(Problem("base_load_above_parent", "base_load_a", sentence, fuse_id=fuse.id))
     return found + _of_fallbacks(by_id, plugs)
 
@@ -86,10 +99,12 @@ def warnings_of(fuses: Iterable[Fuse]) -> dict[int, list[Problem]]:
     for fuse in by_id.values():
         parent = by_id.get(fuse.parent_id) if fuse.parent_id is not None else None
         if parent is not None and _is_above(fuse, parent):
-            sentence = f"Carries more than {parent.name!r} above it, whose capacity holds."
+            sentence = gettext("Carries more than %(name)s above it, whose capacity holds.") % {
+                "name": f"{parent.name!r}"
+            }
             found.setdefault(fuse.id, []).append(Problem("above_parent", "capacity", sentence, fuse_id=fuse.id))
         if fuse.base_a * (fuse.voltage * fuse.phases if fuse.unit == "W" else 1) >= fuse.capacity:
-            sentence = "The base load leaves nothing for charging."
+            sentence = gettext("The base load leaves nothing for charging.")
             found.setdefault(fuse.id, []).append(Problem("no_room", "base_load_a", sentence, fuse_id=fuse.id))
     return found
 
@@ -107,14 +122,18 @@ def path_of(fuse_id: int, fuses: Mapping[int, Fuse]) -> list[int]:
 def _of_plug(plug: Plug) -> list[Problem]:
     found = []
     if plug.minimum_a > plug.max_a:
-        sentence = (
-            f"{plug.name} can't charge with {_shown(plug.minimum_a)} A at least and {_shown(plug.max_a)} A at most."
-        )
+        sentence = gettext("%(name)s can't charge with %(minimum_a)s A at least and %(max_a)s A at most.") % {
+            "name": plug.name,
+            "minimum_a": _shown(plug.minimum_a),
+            "max_a": _shown(plug.max_a),
+        }
         found.append(Problem("minimum_above_maximum", "minimum_a", sentence, plug_id=plug.id))
     if plug.fallback_a > plug.max_a:
-        sentence = (
-            f"{plug.name} would fall back to {_shown(plug.fallback_a)} A, and takes {_shown(plug.max_a)} A at most."
-        )
+        sentence = gettext("%(name)s would fall back to %(fallback_a)s A, and takes %(max_a)s A at most.") % {
+            "name": plug.name,
+            "fallback_a": _shown(plug.fallback_a),
+            "max_a": _shown(plug.max_a),
+        }
         found.append(Problem("fallback_above_maximum", "fallback_a", sentence, plug_id=plug.id))
     return found
 
@@ -129,19 +148,28 @@ def _of_phases(fuses: Mapping[int, Fuse], plugs: list[Plug]) -> list[Problem]:
             if fuse.phases != 1:
                 continue
             if len(WIRINGS[plug.wiring]) > 1:
-                sentence = f"{plug.name} is wired to three phases, {fuse.name!r} has one."
+                sentence = gettext("%(name)s is wired to three phases, %(name2)s has one.") % {
+                    "name": plug.name,
+                    "name2": f"{fuse.name!r}",
+                }
                 found.append(Problem("three_phases_on_one", "wiring", sentence, fuse_id=fuse_id, plug_id=plug.id))
                 break
             others = used.setdefault(fuse_id, set())
             if others and plug.wiring not in others:
-                sentence = f"{fuse.name!r} has one phase: {plug.name} can't be wired to another than the rest."
+                sentence = gettext("%(name)s has one phase: %(name2)s can't be wired to another than the rest.") % {
+                    "name": f"{fuse.name!r}",
+                    "name2": plug.name,
+                }
                 found.append(Problem("another_phase", "wiring", sentence, fuse_id=fuse_id, plug_id=plug.id))
                 break
             others.add(plug.wiring)
     for fuse in fuses.values():
         parent = fuses.get(fuse.parent_id) if fuse.parent_id is not None else None
         if parent is not None and parent.phases == 1 and fuse.phases != 1:
-            sentence = f"{fuse.name!r} has three phases, {parent.name!r} above it one."
+            sentence = gettext("%(name)s has three phases, %(name2)s above it one.") % {
+                "name": f"{fuse.name!r}",
+                "name2": f"{parent.name!r}",
+            }
             found.append(Problem("three_phases_on_one", "phases", sentence, fuse_id=fuse.id))
     return found
 
@@ -171,16 +199,29 @@ def _overload(fuse: Fuse, amps: list[Decimal], count: int) -> str | None:
         total_w = sum(amps, Decimal(0)) * fuse.voltage
         if total_w + base_w <= fuse.capacity:
             return None
-        return (
-            f"What {count} connectors fall back to comes to {_shown(total_w)} W"
-            f"{_and_base(base_w, 'W')}: more than the {_shown(fuse.capacity)} W of {fuse.name!r}."
-        )
+        return gettext(
+            "What %(count)s connectors fall back to comes to %(total_w)s W%(base_w)s: more than the "
+            "%(capacity)s W of %(name)s."
+        ) % {
+            "count": count,
+            "total_w": _shown(total_w),
+            "base_w": _and_base(base_w, "W"),
+            "capacity": _shown(fuse.capacity),
+            "name": f"{fuse.name!r}",
+        }
     if worst + fuse.base_a <= fuse.capacity:
         return None
-    return (
-        f"What {count} connectors fall back to comes to {_shown(worst)} A on L{amps.index(worst) + 1}"
-        f"{_and_base(fuse.base_a, 'A')}: more than the {_shown(fuse.capacity)} A of {fuse.name!r}."
-    )
+    return gettext(
+        "What %(count)s connectors fall back to comes to %(worst)s A on L%(worst2)s%(base_a)s: "
+        "more than the %(capacity)s A of %(name)s."
+    ) % {
+        "count": count,
+        "worst": _shown(worst),
+        "worst2": amps.index(worst) + 1,
+        "base_a": _and_base(fuse.base_a, "A"),
+        "capacity": _shown(fuse.capacity),
+        "name": f"{fuse.name!r}",
+    }
 
 
 def _and_base(base: Decimal, unit: str) -> str:

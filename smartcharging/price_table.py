@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 
 from smartcharging.services.prices import MOST_PRICES, NewPrice
 
@@ -47,7 +48,7 @@ def read_prices(raw: bytes, *, per: str = "kWh") -> PriceTable:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        table.faults.append(Fault(raw[: error.start].count(b"\n") + 1, "", "Not UTF-8."))
+        table.faults.append(Fault(raw[: error.start].count(b"\n") + 1, "", gettext("Not UTF-8.")))
         return table
     head = text.split("\n", 1)[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
@@ -63,7 +64,7 @@ def read_prices(raw: bytes, *, per: str = "kWh") -> PriceTable:
                 break
             number = reader.line_num + 1
     except csv.Error as error:
-        table.faults.append(Fault(max(reader.line_num, 1), "", f"Not CSV: {error}."))
+        table.faults.append(Fault(max(reader.line_num, 1), "", gettext("Not CSV: %(error)s.") % {"error": error}))
     return table
 
 
@@ -71,16 +72,18 @@ def price_per_kwh(value: Decimal, per: str) -> Decimal:
     """Exact. Wrong where it is too large, or has more than six places."""
     exact = value / PER[per]
     if not abs(exact) < LARGEST:
-        raise Wrong("The price is out of range.")
+        raise Wrong(gettext("The price is out of range."))
     if exact != round(exact, PLACES):
-        raise Wrong(f"A price of a kWh has {PLACES} decimal places at most.")
+        raise Wrong(gettext("A price of a kWh has %(places)s decimal places at most.") % {"places": PLACES})
     return exact
 
 
 def _faults_of_header(names: Sequence[str]) -> list[Fault]:
-    faults = [Fault(1, name[:80], "Unknown column.") for name in names if name not in COLUMNS]
-    faults += [Fault(1, name, "Stands there twice.") for name in COLUMNS if names.count(name) > 1]
-    faults += [Fault(1, name, "The first line must name this column.") for name in COLUMNS if name not in names]
+    faults = [Fault(1, name[:80], gettext("Unknown column.")) for name in names if name not in COLUMNS]
+    faults += [Fault(1, name, gettext("Stands there twice.")) for name in COLUMNS if names.count(name) > 1]
+    faults += [
+        Fault(1, name, gettext("The first line must name this column.")) for name in COLUMNS if name not in names
+    ]
     return faults[:MOST_ERRORS]
 
 
@@ -88,7 +91,14 @@ def _read_line(
     table: PriceTable, number: int, names: Sequence[str], cells: Sequence[str], per: str, delimiter: str
 ) -> None:
     if len(cells) != len(names):
-        table.faults.append(Fault(number, "", f"Has {len(cells)} columns, the first line {len(names)}."))
+        table.faults.append(
+            Fault(
+                number,
+                "",
+                gettext("Has %(cells)s columns, the first line %(names)s.")
+                % {"cells": len(cells), "names": len(names)},
+            )
+        )
         return
     of = dict(zip(names, cells, strict=True))
     times: dict[str, datetime] = {}
@@ -115,7 +125,7 @@ def _time(text: str) -> datetime:
             return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise Wrong("Not a time with its offset, such as 2027-01-31T12:00:00Z or 2027-01-31T13:00:00+01:00.")
+    raise Wrong(gettext("Not a time with its offset, such as 2027-01-31T12:00:00Z or 2027-01-31T13:00:00+01:00."))
 
 
 def _number(text: str) -> Decimal:
@@ -124,5 +134,5 @@ def _number(text: str) -> Decimal:
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite() or len(text) > 30 or "_" in text:
-        raise Wrong("Not a number such as 0.0845.")
+        raise Wrong(gettext("Not a number such as 0.0845."))
     return value

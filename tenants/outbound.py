@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
+from django.utils.translation import gettext
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 (what such secrets begin with)
 SECRET_BYTES = (24, 64)
@@ -54,26 +55,26 @@ class Target:
 def check_url(url: str) -> None:
     """Raises InvalidUrl. Where the name leads is looked at with each request."""
     if len(url) > LONGEST_URL:
-        raise InvalidUrl(f"At most {LONGEST_URL} characters.")
+        raise InvalidUrl(gettext("At most %(longest_url)s characters.") % {"longest_url": LONGEST_URL})
     if not url.isascii() or not url.isprintable() or " " in url:
-        raise InvalidUrl("Only printable ASCII characters; others are percent-encoded.")
+        raise InvalidUrl(gettext("Only printable ASCII characters; others are percent-encoded."))
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise InvalidUrl("Not a URL.") from None
+        raise InvalidUrl(gettext("Not a URL.")) from None
     if parts.scheme != "https" and not (parts.scheme == "http" and settings.ALLOW_PRIVATE_HOOKS):
-        raise InvalidUrl("Must begin with https://.")
+        raise InvalidUrl(gettext("Must begin with https://."))
     if not host:
-        raise InvalidUrl("The URL names no host.")
+        raise InvalidUrl(gettext("The URL names no host."))
     if parts.username is not None or parts.password is not None:
-        raise InvalidUrl("No user name or password in the URL: requests are signed.")
+        raise InvalidUrl(gettext("No user name or password in the URL: requests are signed."))
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
         return
     if not is_allowed(literal):
-        raise InvalidUrl("Private addresses are not allowed.")
+        raise InvalidUrl(gettext("Private addresses are not allowed."))
 
 
 def is_allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -98,12 +99,12 @@ async def resolve(url: str) -> Target:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise RequestFailed("The name can't be resolved.") from None
+        raise RequestFailed(gettext("The name can't be resolved.")) from None
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found[:MOST_ADDRESSES]]
     if not addresses:
-        raise RequestFailed("The name has no address.")
+        raise RequestFailed(gettext("The name has no address."))
     if not all(is_allowed(address) for address in addresses):
-        raise RequestFailed("The name leads to a private address.")
+        raise RequestFailed(gettext("The name leads to a private address."))
     return Target(parsed.host, port, str(addresses[0]), parsed)
 
 
@@ -115,7 +116,7 @@ async def post(
         async with asyncio.timeout(timeout_s):
             return await _post(await resolve(url), body, headers, timeout_s, most_bytes)
     except TimeoutError:
-        raise RequestFailed(f"No answer within {timeout_s:g} s.") from None
+        raise RequestFailed(gettext("No answer within %(timeout_s)s s.") % {"timeout_s": f"{timeout_s:g}"}) from None
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
         raise RequestFailed(f"{type(error).__name__}: {error}"[:200]) from None
 
@@ -151,7 +152,9 @@ async def _post(
         async for chunk in response.aiter_raw():
             received += chunk
             if len(received) > most_bytes:
-                raise RequestFailed(f"The answer is longer than {most_bytes} bytes.")
+                raise RequestFailed(
+                    gettext("The answer is longer than %(most_bytes)s bytes.") % {"most_bytes": most_bytes}
+                )
         return response.status_code, bytes(received)
 
 
@@ -175,7 +178,10 @@ def check_secret(secret: str) -> None:
     except ValueError:
         size = 0
     if not secret.startswith(SECRET_PREFIX) or not SECRET_BYTES[0] <= size <= SECRET_BYTES[1]:
-        raise InvalidSecret(f"{SECRET_PREFIX} and {SECRET_BYTES[0]} to {SECRET_BYTES[1]} bytes in base64.")
+        raise InvalidSecret(
+            gettext("%(secret_prefix)s and %(secret_bytes)s to %(secret_bytes2)s bytes in base64.")
+            % {"secret_prefix": SECRET_PREFIX, "secret_bytes": SECRET_BYTES[0], "secret_bytes2": SECRET_BYTES[1]}
+        )
 
 
 def signature_headers(secret: str, message_id: str, body: bytes, at: float | None = None) -> dict[str, str]:

@@ -35,6 +35,8 @@ def periodic_task(*, main_only: bool = False, **options: Any) -> "Callable[[Call
     def decorate(run: Callable[P, R]) -> "Task[P, R]":
         parameters = inspect.signature(run)
         of_tenant = "tenant_id" in parameters.parameters
+        if parameters.parameters and not of_tenant and not main_only:
+            raise TypeError(f"{run.__name__} is told what to do: say for which tenant, or that it is main_only")
 
         def placed(*given: P.args, **named: P.kwargs) -> R:
             if main_only or not own_databases():

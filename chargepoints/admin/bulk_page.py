@@ -16,6 +16,7 @@ from chargepoints.models import BulkCommand, BulkTarget, CommandState, Outcome
 from chargepoints.services.bulk import COUNTED, counts_of, status_of, with_status
 from chargepoints.services.bulk_retry import failed_targets
 from tenants.api.csv_export import ROWS_PER_PAGE, Cell, csv_response, tenant_pages
+from tenants.stored_words import shown
 
 ROWS = 100
 NAMES = {**dict(BulkTarget.State.choices), **dict(CommandState.choices)}
@@ -106,11 +107,11 @@ def _pill(row: BulkTarget) -> Any:
 def _said(row: BulkTarget) -> str:
     command = row.command
     if command is None:
-        return row.detail
+        return shown(row.detail)
     if command.error_code or command.error_description:
-        return f"{command.error_code} {command.error_description}".strip()
+        return f"{command.error_code} {shown(command.error_description)}".strip()
     answered = str((command.reply or {}).get("status", ""))
-    outcome = f"{command.get_outcome_display()}: {command.outcome_detail}" if command.outcome else ""
+    outcome = f"{command.get_outcome_display()}: {shown(command.outcome_detail)}" if command.outcome else ""
     if command.outcome == Outcome.WAITING:
         outcome = _("Waiting for what follows")
     return " · ".join(part for part in (answered, outcome) if part)

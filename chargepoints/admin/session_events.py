@@ -17,6 +17,7 @@ from chargepoints.admin.session_words import why_ended
 from chargepoints.message_pairs import MessageQuery, Pair, find_messages
 from chargepoints.models import Command, Outcome, Reservation, Transaction
 from tenants.models import AuditEntry, OutboxEvent
+from tenants.stored_words import shown
 
 STATE = Transaction.State
 # What was told later than this came from the memory of a station that had been offline.
@@ -141,7 +142,9 @@ def _asked(command: Command) -> Moment:
     }
     kind: Kind = COLOURS.get(command.state, "off")  # type: ignore[assignment]
     ended = command.get_outcome_display() if command.outcome != Outcome.NONE else ""
-    detail = _joined(command.get_state_display(), ended, command.outcome_detail, command.error_description)
+    detail = _joined(
+        command.get_state_display(), ended, shown(command.outcome_detail), shown(command.error_description)
+    )
     url = reverse("admin:chargepoints_command_change", args=[command.pk])
     title = titles.get(command.action, command.action)
     return Moment(command.created_at, title, kind, "send", detail, who=command.requested_by, url=url, rank=35)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.admin.sections import Text
@@ -57,14 +58,14 @@ def shown_energy(session: Transaction) -> str:
     """`12.345 kWh`."""
     if session.energy_wh is None:
         return "–"
-    return f"{(session.energy_wh / 1000).quantize(Decimal('0.001')):,} kWh"
+    return f"{number_format((session.energy_wh / 1000).quantize(Decimal('0.001')), 3, force_grouping=True)} kWh"
 
 
 def shown_power(session: Transaction) -> str:
     """`11.0 kW` while it runs."""
     if session.state != ACTIVE or session.last_power_w is None:
         return "–"
-    return f"{session.last_power_w / 1000:.1f} kW"
+    return f"{number_format(f'{session.last_power_w / 1000:.1f}')} kW"
 
 
 def shown_duration(session: Transaction) -> str:

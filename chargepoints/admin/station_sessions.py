@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -111,8 +112,8 @@ def duration_said(start: datetime, end: datetime | None) -> str:
 
 
 def kwh(energy_wh: Decimal | None) -> str:
-    return "" if energy_wh is None else f"{energy_wh / 1000:.2f}"
+    return "" if energy_wh is None else number_format(f"{energy_wh / 1000:.2f}")
 
 
 def kw(power_w: Decimal | None) -> str:
-    return "" if power_w is None else f"{power_w / 1000:.1f}"
+    return "" if power_w is None else number_format(f"{power_w / 1000:.1f}")

@@ -6,6 +6,7 @@ import secrets
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 PREFIX = "station-files"
 # 192 bits, as text that needs no escaping in a URL.
@@ -27,7 +28,7 @@ class NoPublicUrl(Exception):
     """Stations can't be given an address of ours: CSMS_PUBLIC_URL is not set."""
 
     def __str__(self) -> str:
-        return "This system has no public address (CSMS_PUBLIC_URL): name a location."
+        return gettext("This system has no public address (CSMS_PUBLIC_URL): name a location.")
 
 
 def new_token() -> tuple[str, str]:
@@ -54,18 +55,22 @@ def own_address(token: str, name: str = "") -> str:
 def check_location(location: str) -> str:
     """The address as it came, if a station could use it; InvalidLocation names the fault. It may hold a password."""
     if len(location) > LONGEST_LOCATION:
-        raise InvalidLocation(f"At most {LONGEST_LOCATION} characters.")
+        raise InvalidLocation(
+            gettext("At most %(longest_location)s characters.") % {"longest_location": LONGEST_LOCATION}
+        )
     if not location.isascii() or not location.isprintable() or " " in location:
-        raise InvalidLocation("Only printable ASCII characters; others are percent-encoded.")
+        raise InvalidLocation(gettext("Only printable ASCII characters; others are percent-encoded."))
     try:
         parts = urlsplit(location)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise InvalidLocation("Not a URL.") from None
+        raise InvalidLocation(gettext("Not a URL.")) from None
     if parts.scheme.lower() not in SCHEMES:
-        raise InvalidLocation(f"Must begin with one of {', '.join(f'{scheme}://' for scheme in SCHEMES)}.")
+        raise InvalidLocation(
+            gettext("Must begin with one of %(known)s.") % {"known": ", ".join(f"{scheme}://" for scheme in SCHEMES)}
+        )
     if not host:
-        raise InvalidLocation("The URL names no host.")
+        raise InvalidLocation(gettext("The URL names no host."))
     return location
 
 

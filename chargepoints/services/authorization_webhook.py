@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from asgiref.sync import sync_to_async
 from django.core.cache import cache
+from django.utils.translation import gettext
 
 from chargepoints.models import AuthorizationWebhook, IdTag
 from chargepoints.protocol.timestamps import parse_timestamp
@@ -199,7 +200,7 @@ async def ask(question: Question) -> Delegated:
     """One question, past the breaker. Raises NoAnswer."""
     breaker = _breakers.setdefault(question.tenant_id, Breaker())
     if not breaker.allows(time.monotonic()):
-        raise NoAnswer("It has failed too often; it is left alone for a while.")
+        raise NoAnswer(gettext("It has failed too often; it is left alone for a while."))
     breaker.running += 1
     answered = False
     try:
@@ -216,7 +217,7 @@ async def ask_once(question: Question) -> Delegated:
     try:
         secret = unseal(question.sealed_secret, PURPOSE)
     except SealBroken:
-        raise NoAnswer("Its secret can't be opened: set a new one.") from None
+        raise NoAnswer(gettext("Its secret can't be opened: set a new one.")) from None
     body = question.body()
     headers = signature_headers(secret, question.request_id, body)
     try:
@@ -224,7 +225,7 @@ async def ask_once(question: Question) -> Delegated:
     except (RequestFailed, InvalidUrl) as error:
         raise NoAnswer(str(error)) from None
     if status != 200:
-        raise NoAnswer(f"It answered with status {status}, not 200.")
+        raise NoAnswer(gettext("It answered with status %(status)s, not 200.") % {"status": status})
     return read_answer(text, question.purpose)
 
 
@@ -233,9 +234,9 @@ def read_answer(text: bytes, purpose: str) -> Delegated:
     try:
         answer: Any = json.loads(text)
     except (ValueError, RecursionError):
-        raise NoAnswer("The answer is not JSON.") from None
+        raise NoAnswer(gettext("The answer is not JSON.")) from None
     if not isinstance(answer, dict):
-        raise NoAnswer("The answer is not a JSON object.")
+        raise NoAnswer(gettext("The answer is not a JSON object."))
     allowed = ANSWERS | {CONCURRENT} if purpose == START else ANSWERS
     status = answer.get("status")
     if not isinstance(status, str) or status not in allowed:

@@ -19,12 +19,15 @@ from chargepoints.services.hand_checks import check_by_hand, check_for_stations
 from chargepoints.services.shown_payloads import shown_payload
 from tenants.context import current_tenant_id, on_commit, tenant_transaction
 from tenants.services.audit import record
+from tenants.stored_words import stored
 
 State, TargetState, Kind = BulkCommand.State, BulkTarget.State, BulkCommand.Kind
 DEFAULT_CONCURRENCY, MOST_CONCURRENCY = 50, 500
 ROWS_AT_ONCE = 2000
 # Why one was skipped that may well be tried again.
-OFFLINE, TOO_LATE, CANCELLED_BY = "It was offline.", "It did not come online in time.", "Cancelled by"
+OFFLINE, TOO_LATE = stored("It was offline."), stored("It did not come online in time.")
+CANCELLED_BY = "Cancelled by"
+stored("Cancelled by %(actor)s.")
 # What a target can be: its own state until it is sent, then its command's.
 COUNTED = (TargetState.WAITING.value, TargetState.SKIPPED.value, *(state.value for state in CommandState))
 

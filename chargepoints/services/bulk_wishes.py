@@ -15,8 +15,9 @@ from chargepoints.services.configuration_keys import OWN_KEYS
 from chargepoints.services.configuration_wishes import Changes, merged_wishes
 from tenants.context import current_tenant_id, tenant_transaction
 from tenants.services.audit import record_many
+from tenants.stored_words import stored
 
-READ_ONLY = "The station reports it as read-only."
+READ_ONLY = stored("The station reports it as read-only.")
 
 
 def readonly_at(stations: QuerySet[ChargePoint], keys: list[str]) -> dict[str, set[int]]:

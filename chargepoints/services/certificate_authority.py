@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.models import CertificateAuthority, ChargePoint, SecurityProfile, StationCertificate
 from chargepoints.services.closing import close_station
@@ -101,7 +102,7 @@ def read_brought(certificate: str, private_key: str) -> tuple[list[x509.Certific
 def activate_authority(authority: CertificateAuthority, *, actor: str, origin: str) -> None:
     """It signs from now on, instead of the one that did. ValidationError for one without a key."""
     if not authority.private_key:
-        raise ValidationError({"privateKey": "It has no private key: it only checks."})
+        raise ValidationError({"privateKey": gettext("It has no private key: it only checks.")})
     with tenant_transaction(authority.tenant_id):
         _lock(authority.tenant_id)
         CertificateAuthority.objects.filter(active=True).update(active=False)
@@ -238,15 +239,15 @@ def _read_key(pem: str, certificate: x509.Certificate) -> Key:
     try:
         key = load_pem_private_key(pem.strip().encode(), password=None)
     except TypeError:
-        raise ValidationError({"privateKey": "It is encrypted: give it without a passphrase."}) from None
+        raise ValidationError({"privateKey": gettext("It is encrypted: give it without a passphrase.")}) from None
     except Exception:
         # Never the reason: it might quote the key.
-        raise ValidationError({"privateKey": "Not a PEM private key."}) from None
+        raise ValidationError({"privateKey": gettext("Not a PEM private key.")}) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise ValidationError({"privateKey": "The key is neither RSA nor on an elliptic curve."})
+        raise ValidationError({"privateKey": gettext("The key is neither RSA nor on an elliptic curve.")})
     spelled = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*spelled) != certificate.public_key().public_bytes(*spelled):
-        raise ValidationError({"privateKey": "It is not the key of the first certificate."})
+        raise ValidationError({"privateKey": gettext("It is not the key of the first certificate.")})
     return key
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.events import CertificateChanged
 from chargepoints.models import (
@@ -28,6 +29,12 @@ from tenants.events import publish
 from tenants.models import Tenant
 from tenants.sealing import SealBroken
 from tenants.services.audit import record
+from tenants.stored_words import stored
+
+NEWER = stored("A newer request came.")
+AUTHORITY_GONE = stored("Its authority is gone.")
+TOO_LONG = stored("With its chain it is longer than a station takes.")
+REJECTED = stored("The station rejected it.")
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +63,7 @@ def receive_request(*, tenant_id: int, charge_point_id: int, csr: str, received_
             return False
         refusal = _refusal(station, csr)
         # A newer request takes the place of what still waits.
-        known.filter(state=State.REQUESTED).update(state=State.FAILED, detail="A newer request came.")
+        known.filter(state=State.REQUESTED).update(state=State.FAILED, detail=NEWER)
         StationCertificate.objects.create(
             tenant_id=tenant_id,
             charge_point=station,
@@ -72,7 +79,7 @@ def receive_request(*, tenant_id: int, charge_point_id: int, csr: str, received_
 
 def _refusal(station: ChargePoint, csr: str) -> RequestRefused | None:
     if not CertificateAuthority.objects.filter(active=True).exists():
-        return RequestRefused("NoAuthority", "The tenant has no certificate authority that signs.")
+        return RequestRefused("NoAuthority", gettext("The tenant has no certificate authority that signs."))
     try:
         check_request(
             csr, common_names=[station.identity, station.serial_number], organizations=_organizations(station.tenant)
@@ -140,11 +147,11 @@ def _sign(station: ChargePoint, row: StationCertificate) -> bool:
 
 def _deliver(station: ChargePoint, row: StationCertificate) -> bool:
     if row.authority is None:
-        fail_certificate(station, row, "Its authority is gone.")
+        fail_certificate(station, row, AUTHORITY_GONE)
         return False
     chain = chain_for_station(row.authority, read_certificates(row.certificate)[0])
     if len(chain) > LONGEST_CHAIN:
-        fail_certificate(station, row, "With its chain it is longer than a station takes.")
+        fail_certificate(station, row, TOO_LONG)
         return False
     try:
         row.command = send_command(
@@ -170,7 +177,7 @@ def record_delivery(*, tenant_id: int, charge_point_id: int, chain: str, accepte
         if row is None:
             return
         if not accepted:
-            fail_certificate(station, row, "The station rejected it.")
+            fail_certificate(station, row, REJECTED)
             return
         row.state, row.detail = State.INSTALLED, ""
         row.save(update_fields=["state", "detail"])

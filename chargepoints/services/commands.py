@@ -16,6 +16,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.events import CommandFinished
 from chargepoints.gateway.local import deliver_locally
@@ -37,6 +38,11 @@ from tenants.databases.each import in_each_database
 from tenants.databases.fence import TenantMoving
 from tenants.events import publish
 from tenants.services.audit import record
+from tenants.stored_words import stored
+
+NO_ANSWER = stored("No answer came.")
+NOT_FETCHED = stored("The station did not come for it in time.")
+CANCELLED_BY = stored("Cancelled by %(actor)s.")
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +117,11 @@ def check_command(version: str, action: str, payload: dict[str, Any]) -> None:
     """
     version = version or "1.6"
     if action not in actions_to_station(version):
-        raise violation(Code.NOT_SUPPORTED, "action", f"Not an action that OCPP {version} charge points are sent.")
+        raise violation(
+            Code.NOT_SUPPORTED,
+            "action",
+            gettext("Not an action that OCPP %(version)s charge points are sent.") % {"version": version},
+        )
     validate_call(version, action, payload, lenient=False)
     try:
         size = len(orjson.dumps(payload))
@@ -119,7 +129,12 @@ def check_command(version: str, action: str, payload: dict[str, Any]) -> None:
         # The schemas bound no number; what the gateway can't write must not get there.
         raise violation(Code.PROPERTY, "", f"Can't be sent: {error}") from None
     if size > LARGEST_PAYLOAD:
-        raise violation(Code.PROPERTY, "", f"Can't be sent: {size:,} bytes, and a frame holds {LARGEST_PAYLOAD:,}.")
+        raise violation(
+            Code.PROPERTY,
+            "",
+            gettext("Can't be sent: %(size)s bytes, and a frame holds %(largest_payload)s.")
+            % {"size": f"{size:,}", "largest_payload": f"{LARGEST_PAYLOAD:,}"},
+        )
 
 
 def _tell_gateway(channel: str, charge_point_id: int) -> None:
@@ -239,7 +254,7 @@ def cancel_command(command: Command, actor: str, origin: str = "api") -> bool:
     with tenant_transaction(command.tenant_id):
         queued = Command.objects.filter(id=command.pk, state=CommandState.QUEUED)
         cancelled = end_commands(
-            queued, CommandState.CANCELLED, at=timezone.now(), description=f"Cancelled by {actor}."
+            queued, CommandState.CANCELLED, at=timezone.now(), description=CANCELLED_BY % {"actor": actor}
         )
         if cancelled:
             record(actor=actor, origin=origin, action="cancel", target=command)
@@ -266,6 +281,6 @@ def sweep_commands() -> int:
     ended = 0
     for (tenant_id,) in tenants:
         with suppress(TenantMoving), tenant_transaction(tenant_id):
-            for which, why in ((overdue, "No answer came."), (unclaimed, "The station did not come for it in time.")):
+            for which, why in ((overdue, NO_ANSWER), (unclaimed, NOT_FETCHED)):
                 ended += end_commands(Command.objects.filter(which), CommandState.TIMED_OUT, at=now, description=why)
     return ended

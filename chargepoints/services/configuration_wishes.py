@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from chargepoints.models import ChargePoint
 from chargepoints.services.configuration_keys import LONGEST_VALUE, RETENTION_KEY, InvalidValue, check_key, check_value
@@ -89,16 +90,16 @@ def plain_wishes(given: Any) -> dict[str, str]:
 def check_wishes(given: Any) -> dict[str, str | None]:
     """Wishes from outside, in standard spelling. InvalidWishes names each wrong key ("" for the whole)."""
     if not isinstance(given, dict):
-        raise InvalidWishes({"": "An object of keys and values."})
+        raise InvalidWishes({"": gettext("An object of keys and values.")})
     if len(given) > MOST_AT_ONCE:
-        raise InvalidWishes({"": f"At most {MOST_AT_ONCE} keys at once."})
+        raise InvalidWishes({"": gettext("At most %(most_at_once)s keys at once.") % {"most_at_once": MOST_AT_ONCE}})
     checked: dict[str, str | None] = {}
     errors: dict[str, str] = {}
     for key, value in given.items():
         try:
             name = check_key(key)
             if name.lower() in {known.lower() for known in checked}:
-                raise InvalidValue("The key is given twice.")
+                raise InvalidValue(gettext("The key is given twice."))
             checked[name] = None if value is None else check_value(name, _required_text(value))
         except InvalidValue as error:
             errors[str(key)] = str(error)
@@ -160,7 +161,7 @@ def merged_wishes(before: Any, changes: Changes) -> tuple[dict[str, str], dict[s
         if old != value:
             difference[key] = [old, value]
     if len(stored) > MOST_WISHES:
-        raise InvalidWishes({"": f"At most {MOST_WISHES} keys altogether."})
+        raise InvalidWishes({"": gettext("At most %(most_wishes)s keys altogether.") % {"most_wishes": MOST_WISHES}})
     return stored, difference
 
 
@@ -178,5 +179,5 @@ def _required_text(value: Any) -> str:
         return value
     text = _text(value)
     if text is None:
-        raise InvalidValue("Text, a whole number, true or false; null takes the wish back.")
+        raise InvalidValue(gettext("Text, a whole number, true or false; null takes the wish back."))
     return text

@@ -8,6 +8,7 @@ from cryptography import x509
 from django.conf import settings
 from django.db.models import ProtectedError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.files.addresses import InvalidLocation, check_location
 from chargepoints.files.storage import FIRMWARE, TooBig, discard, discard_after_commit, store, stored_names
@@ -84,14 +85,14 @@ def add_firmware(*, details: FirmwareDetails, content: Iterable[bytes] | None, a
 def _check_details(details: FirmwareDetails, *, has_content: bool) -> None:
     errors = {}
     if has_content == bool(details.url):
-        errors["url"] = "Either a file or a URL."
+        errors["url"] = gettext("Either a file or a URL.")
     elif details.url:
         try:
             check_location(details.url)
         except InvalidLocation as error:
             errors["url"] = str(error)
     if FirmwareFile.objects.filter(name=details.name, version=details.version).exists():
-        errors["version"] = "There is a firmware of this name and version already."
+        errors["version"] = gettext("There is a firmware of this name and version already.")
     if errors:
         raise InvalidFirmware(errors)
 
@@ -100,10 +101,12 @@ def _keep(firmware: FirmwareFile, content: Iterable[bytes]) -> str:
     try:
         stored = store(firmware.tenant_id, FIRMWARE, content, settings.UPLOAD_MAX_BYTES)
     except TooBig:
-        raise InvalidFirmware({"file": f"At most {settings.UPLOAD_MAX_BYTES} bytes."}) from None
+        raise InvalidFirmware(
+            {"file": gettext("At most %(upload_max_bytes)s bytes.") % {"upload_max_bytes": settings.UPLOAD_MAX_BYTES}}
+        ) from None
     if stored.size == 0:
         discard(stored.name)
-        raise InvalidFirmware({"file": "The file is empty."})
+        raise InvalidFirmware({"file": gettext("The file is empty.")})
     firmware.file.name, firmware.size, firmware.sha256 = stored.name, stored.size, stored.sha256
     return stored.name
 

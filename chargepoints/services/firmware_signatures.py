@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
+from django.utils.translation import gettext
 
 from chargepoints.services.pem import (
     LONGEST_CERTIFICATE,
@@ -60,10 +61,10 @@ def check_signing(
     except InvalidCertificate as error:
         raise InvalidSigning("signing_certificate", str(error)) from None
     if not may_sign(chain[0]):
-        raise InvalidSigning("signing_certificate", "Its key is not for digital signatures (key usage).")
+        raise InvalidSigning("signing_certificate", gettext("Its key is not for digital signatures (key usage)."))
     _check_issuers(chain, list(roots), now)
     if sha256 and not _fits(chain[0], raw, bytes.fromhex(sha256)):
-        raise InvalidSigning("signature", "Not the signature of this file by this certificate (SHA-256).")
+        raise InvalidSigning("signature", gettext("Not the signature of this file by this certificate (SHA-256)."))
 
 
 def may_sign(certificate: x509.Certificate) -> bool:
@@ -76,22 +77,29 @@ def may_sign(certificate: x509.Certificate) -> bool:
 
 def _raw_signature(text: str) -> bytes:
     if not text:
-        raise InvalidSigning("signature", "Needed with a signing certificate.")
+        raise InvalidSigning("signature", gettext("Needed with a signing certificate."))
     if len(text) > LONGEST_SIGNATURE:
-        raise InvalidSigning("signature", f"At most {LONGEST_SIGNATURE} characters.")
+        raise InvalidSigning(
+            "signature", gettext("At most %(longest_signature)s characters.") % {"longest_signature": LONGEST_SIGNATURE}
+        )
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidSigning("signature", "Not Base64.") from None
+        raise InvalidSigning("signature", gettext("Not Base64.")) from None
 
 
 def _chain(pem: str) -> list[x509.Certificate]:
     if not pem:
-        raise InvalidSigning("signing_certificate", "Needed with a signature.")
+        raise InvalidSigning("signing_certificate", gettext("Needed with a signature."))
     if len(pem) > LONGEST_CERTIFICATE:
-        raise InvalidSigning("signing_certificate", f"At most {LONGEST_CERTIFICATE} characters.")
+        raise InvalidSigning(
+            "signing_certificate",
+            gettext("At most %(longest_certificate)s characters.") % {"longest_certificate": LONGEST_CERTIFICATE},
+        )
     if "PRIVATE KEY" in pem:
-        raise InvalidSigning("signing_certificate", "There is a private key in it: stations get certificates only.")
+        raise InvalidSigning(
+            "signing_certificate", gettext("There is a private key in it: stations get certificates only.")
+        )
     try:
         return read_certificates(pem)
     except InvalidCertificate as error:
@@ -101,14 +109,19 @@ def _chain(pem: str) -> list[x509.Certificate]:
 def _check_issuers(chain: list[x509.Certificate], roots: list[x509.Certificate], now: datetime) -> None:
     for one, issuer in itertools.pairwise(chain):
         if not is_issued_by(one, issuer):
-            text = f"{name_of(one.subject)} is not issued by {name_of(issuer.subject)}, which follows it."
+            text = gettext("%(subject)s is not issued by %(subject2)s, which follows it.") % {
+                "subject": name_of(one.subject),
+                "subject2": name_of(issuer.subject),
+            }
             raise InvalidSigning("signing_certificate", text)
     last = chain[-1]
     named = [root for root in roots if root.subject == last.issuer and root != last]
     if not named:
         return
     if not any(is_issued_by(last, root) for root in named):
-        text = f"It names {name_of(last.issuer)} as its issuer, but was not signed by it."
+        text = gettext("It names %(issuer)s as its issuer, but was not signed by it.") % {
+            "issuer": name_of(last.issuer)
+        }
         raise InvalidSigning("signing_certificate", text)
     try:
         check_validity(next(root for root in named if is_issued_by(last, root)), now)

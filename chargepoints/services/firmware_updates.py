@@ -25,6 +25,11 @@ from tenants.databases.each import in_each_database
 from tenants.databases.fence import TenantMoving
 from tenants.events import publish
 from tenants.models import Tenant
+from tenants.stored_words import stored
+
+REPLACED = stored("Replaced by a later update.")
+NOT_IN_TIME = stored("Not finished in time.")
+ANSWERED = stored("The station answered %(status)s.")
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +112,7 @@ def send_update(*, update: FirmwareUpdate, source: Source, schedule: Schedule, r
     now = timezone.now()
     station = update.charge_point
     for earlier in _of_station(station.pk).filter(state__in=UNDER_WAY).exclude(pk=update.pk):
-        _end(earlier, State.CANCELLED, detail="Replaced by a later update.")
+        _end(earlier, State.CANCELLED, detail=REPLACED)
     location, update.location, update.token_digest = _address(source)
     update.version_before = station.firmware_version
     update.state, update.sent_at, update.deadline_at = State.SENT, now, schedule.deadline()
@@ -230,7 +235,7 @@ def record_answer(*, tenant_id: int, charge_point_id: int, request_id: int, stat
         update = _of_station(charge_point_id).filter(request_id=request_id, state=State.SENT).first()
         if update is not None:
             _note(update, status, timezone.now())
-            _end(update, State.FAILED, detail=f"The station answered {status}.")
+            _end(update, State.FAILED, detail=ANSWERED % {"status": status})
 
 
 def confirm_by_boot(*, tenant_id: int, charge_point_id: int, version: str, at: datetime) -> None:
@@ -335,11 +340,11 @@ def _settle(pk: int, now: datetime) -> None:
         cancelled = command.state == CommandState.CANCELLED
         _end(update, State.CANCELLED if cancelled else State.FAILED, detail=_why(command))
     elif update.deadline_at is not None and update.deadline_at < now:
-        _end(update, State.FAILED, detail="Not finished in time.")
+        _end(update, State.FAILED, detail=NOT_IN_TIME)
 
 
 def _why(command: Command) -> str:
     status = (command.reply or {}).get("status")
     if status:
-        return f"The station answered {status}."
+        return ANSWERED % {"status": status}
     return command.error_description or command.error_code or str(command.get_state_display())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.models import ChargePoint, Command, CommandState, ConfigurationKey, LocalAuthList, StationConnection
 from chargepoints.models.command import OPEN_STATES
@@ -111,7 +112,7 @@ def send_list(
     with tenant_transaction(station.tenant_id):
         row = lock_list(list_of(station).pk)
         if _is_open(row.command):
-            raise ListRefused("under_way", "A list is on its way to the charge point.")
+            raise ListRefused("under_way", gettext("A list is on its way to the charge point."))
         if fault := _unsupported(station):
             raise ListRefused("not_supported", fault)
         limits = limits_of(station)
@@ -133,15 +134,20 @@ def _asked_part(
             else next_part(row.entries, wanted, version, limits.part)
         )
         if part is None:
-            raise ListRefused("in_step", "The charge point's list is in step: nothing has changed.")
+            raise ListRefused("in_step", gettext("The charge point's list is in step: nothing has changed."))
         return part
     if len(tokens) > limits.part:
-        raise ListRefused("too_long", f"The charge point takes at most {limits.part} id tags in one message.")
+        raise ListRefused(
+            "too_long",
+            gettext("The charge point takes at most %(part)s id tags in one message.") % {"part": limits.part},
+        )
     spelled = {token.lower(): token for token in (*row.entries, *wanted)}
     named = list(dict.fromkeys(spelled.get(token.strip().lower(), token.strip()) for token in tokens))
     if update_type == "Full":
         if missing := [token for token in named if token not in wanted]:
-            raise ListRefused("unknown_id_tag", f"There is no id tag {missing[0]} for a list.")
+            raise ListRefused(
+                "unknown_id_tag", gettext("There is no id tag %(missing)s for a list.") % {"missing": missing[0]}
+            )
         return full_part({token: wanted[token] for token in named}, version, limits.part)
     return differential_part(row.entries, wanted, named, version)
 
@@ -175,11 +181,16 @@ def version_answered(*, tenant_id: int, charge_point_id: int, version: int) -> N
         row = lock_list(list_of(station).pk)
         row.reported_version = version
         if version < 0:
-            _give_up(row, "The charge point says that it has no local list.")
+            _give_up(row, gettext("The charge point says that it has no local list."))
             return
         if row.state == State.UNSUPPORTED or (row.state != State.SENDING and version != row.version):
             row.state = State.UNKNOWN
-            row.detail = "" if version == row.version else f"The charge point has version {version}, not {row.version}."
+            row.detail = (
+                ""
+                if version == row.version
+                else gettext("The charge point has version %(version)s, not %(version2)s.")
+                % {"version": version, "version2": row.version}
+            )
         row.save()
         advance(row, timezone.now())
 
@@ -250,9 +261,9 @@ def _may_send(row: LocalAuthList, station: ChargePoint, now: datetime) -> bool:
 def _unsupported(station: ChargePoint) -> str:
     """Why not, as far as the station has told; empty: it may be."""
     if supports_profile(station, "LocalAuthListManagement") is False:
-        return "The charge point says that it has no local list (SupportedFeatureProfiles)."
+        return gettext("The charge point says that it has no local list (SupportedFeatureProfiles).")
     if reported_flag(station, "LocalAuthListEnabled") is False:
-        return "The charge point's local list is switched off (LocalAuthListEnabled)."
+        return gettext("The charge point's local list is switched off (LocalAuthListEnabled).")
     return ""
 
 

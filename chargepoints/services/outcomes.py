@@ -17,6 +17,10 @@ from chargepoints.events import CommandOutcome
 from chargepoints.models import Command, CommandState, ConfigurationKey, Outcome, Transaction
 from tenants.context import tenant_transaction
 from tenants.events import publish
+from tenants.stored_words import stored
+
+BOOTED = stored("The station has booted.")
+ENDED = stored("Session %(session)s ended: %(reason)s.")
 
 # OCPP 1.6 §9.1.4: without the key's value a station is taken to wait so long for the cable.
 PLUG_IN_TIMEOUT = timedelta(seconds=180)
@@ -31,12 +35,12 @@ LOOK_BACK = timedelta(days=7)
 TRIGGERS = ("TriggerMessage", "ExtendedTriggerMessage")
 
 NEVER_CAME = {
-    "RemoteStartTransaction": "No session began in time.",
-    "RemoteStopTransaction": "The session was not reported as ended in time.",
-    "Reset": "The station has not booted in time.",
-    "TriggerMessage": "The message was not seen in time.",
-    "ExtendedTriggerMessage": "The message was not seen in time.",
-    "ChangeAvailability": "The status has not changed within a day.",
+    "RemoteStartTransaction": stored("No session began in time."),
+    "RemoteStopTransaction": stored("The session was not reported as ended in time."),
+    "Reset": stored("The station has not booted in time."),
+    "TriggerMessage": stored("The message was not seen in time."),
+    "ExtendedTriggerMessage": stored("The message was not seen in time."),
+    "ChangeAvailability": stored("The status has not changed within a day."),
 }
 # Their effect names its command for certain: it counts though it is late.
 _COUNT_LATE = ("RemoteStartTransaction", "RemoteStopTransaction")
@@ -82,13 +86,13 @@ def session_over(session: Transaction) -> None:
         payload__transactionId=int(session.protocol_id),
         created_at__gt=timezone.now() - LOOK_BACK,
     )
-    fulfil(asked, f"Session {session.pk} ended: {session.stop_reason}.")
+    fulfil(asked, ENDED % {"session": session.pk, "reason": session.stop_reason})
 
 
 def station_booted(*, charge_point_id: int, at: datetime) -> None:
     """Every reset that was sent before is fulfilled. In the open tenant transaction."""
     asked = Command.objects.filter(charge_point=charge_point_id, action="Reset", sent_at__lte=at)
-    fulfil(asked.filter(created_at__gt=at - LOOK_BACK), "The station has booted.")
+    fulfil(asked.filter(created_at__gt=at - LOOK_BACK), BOOTED)
 
 
 def message_came(*, tenant_id: int, command_ids: Collection[UUID], action: str) -> None:

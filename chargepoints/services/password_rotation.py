@@ -7,6 +7,7 @@ gateway fills it in as it takes the command (`secret_payloads`).
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.events import PasswordRotated
 from chargepoints.models import ChargePoint, Command, CommandState, SecurityProfile
@@ -37,9 +38,9 @@ def rotate_password(*, charge_point: ChargePoint, requested_by: str, origin: str
     with tenant_transaction(charge_point.tenant_id):
         station = ChargePoint.objects.select_for_update(of=("self",)).get(pk=charge_point.pk)
         if station.security_profile == SecurityProfile.TLS_CLIENT:
-            raise RotationRefused("The station signs in with a certificate, not with a password.")
+            raise RotationRefused(gettext("The station signs in with a certificate, not with a password."))
         if _commands(station).filter(state__in=OPEN_STATES).exists():
-            raise RotationRefused("A new password is on its way to the station.")
+            raise RotationRefused(gettext("A new password is on its way to the station."))
         if not station.next_password:
             password = generate_password()
             station.next_password_hash = hash_password(password.encode())

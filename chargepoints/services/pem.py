@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from django.utils.translation import gettext
 
 # InstallCertificate.req takes no more (Security Whitepaper §5.9), CertificateSigned.req no more than that (§5.1).
 LONGEST_CERTIFICATE, LONGEST_CHAIN = 5500, 10_000
@@ -29,9 +30,11 @@ def read_certificates(pem: str) -> list[x509.Certificate]:
     """The certificates of a PEM text, in its order. InvalidCertificate where there are none, or too many."""
     blocks = _BLOCK.findall(pem)
     if not blocks:
-        raise InvalidCertificate("There is no PEM certificate in it.")
+        raise InvalidCertificate(gettext("There is no PEM certificate in it."))
     if len(blocks) > MOST_CERTIFICATES:
-        raise InvalidCertificate(f"More than {MOST_CERTIFICATES} certificates.")
+        raise InvalidCertificate(
+            gettext("More than %(most_certificates)s certificates.") % {"most_certificates": MOST_CERTIFICATES}
+        )
     try:
         found = [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
         for one in found:
@@ -50,14 +53,16 @@ def write_certificates(*certificates: x509.Certificate) -> str:
 def check_root(pem: str, now: datetime) -> x509.Certificate:
     """One CA certificate that a station can be told to trust. Raises InvalidCertificate."""
     if len(pem) > LONGEST_CERTIFICATE:
-        raise InvalidCertificate(f"At most {LONGEST_CERTIFICATE} characters.")
+        raise InvalidCertificate(
+            gettext("At most %(longest_certificate)s characters.") % {"longest_certificate": LONGEST_CERTIFICATE}
+        )
     if "PRIVATE KEY" in pem:
-        raise InvalidCertificate("There is a private key in it: stations get certificates only.")
+        raise InvalidCertificate(gettext("There is a private key in it: stations get certificates only."))
     found = read_certificates(pem)
     if len(found) != 1:
-        raise InvalidCertificate("Exactly one certificate.")
+        raise InvalidCertificate(gettext("Exactly one certificate."))
     if not is_authority(found[0]):
-        raise InvalidCertificate("Not the certificate of a certificate authority (CA:TRUE).")
+        raise InvalidCertificate(gettext("Not the certificate of a certificate authority (CA:TRUE)."))
     check_validity(found[0], now)
     check_key(found[0].public_key())
     return found[0]
@@ -66,21 +71,33 @@ def check_root(pem: str, now: datetime) -> x509.Certificate:
 def check_validity(certificate: x509.Certificate, now: datetime) -> None:
     """InvalidCertificate outside its time."""
     if now < certificate.not_valid_before_utc:
-        raise InvalidCertificate(f"Not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC.")
+        raise InvalidCertificate(
+            gettext("Not valid before %(not_valid_before_utc)s UTC.")
+            % {"not_valid_before_utc": f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M}"}
+        )
     if now >= certificate.not_valid_after_utc:
-        raise InvalidCertificate(f"Expired at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC.")
+        raise InvalidCertificate(
+            gettext("Expired at %(not_valid_after_utc)s UTC.")
+            % {"not_valid_after_utc": f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M}"}
+        )
 
 
 def check_key(key: PublicKeyTypes | CertificatePublicKeyTypes) -> None:
     """InvalidCertificate for a key that is too weak, or of a kind that stations' TLS doesn't use."""
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < LEAST_RSA_BITS:
-            raise InvalidCertificate(f"An RSA key of {key.key_size} bits; at least {LEAST_RSA_BITS}.")
+            raise InvalidCertificate(
+                gettext("An RSA key of %(key_size)s bits; at least %(least_rsa_bits)s.")
+                % {"key_size": key.key_size, "least_rsa_bits": LEAST_RSA_BITS}
+            )
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if key.curve.key_size < LEAST_EC_BITS:
-            raise InvalidCertificate(f"An elliptic curve of {key.curve.key_size} bits; at least {LEAST_EC_BITS}.")
+            raise InvalidCertificate(
+                gettext("An elliptic curve of %(key_size)s bits; at least %(least_ec_bits)s.")
+                % {"key_size": key.curve.key_size, "least_ec_bits": LEAST_EC_BITS}
+            )
     else:
-        raise InvalidCertificate("The key is neither RSA nor on an elliptic curve.")
+        raise InvalidCertificate(gettext("The key is neither RSA nor on an elliptic curve."))
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
@@ -123,12 +140,17 @@ def check_chain(chain: list[x509.Certificate], now: datetime) -> None:
     """Every certificate an authority, in its time, and issued by the next. Raises InvalidCertificate."""
     for one in chain:
         if not is_authority(one):
-            raise InvalidCertificate(f"{name_of(one.subject)} is not a certificate authority (CA:TRUE).")
+            raise InvalidCertificate(
+                gettext("%(subject)s is not a certificate authority (CA:TRUE).") % {"subject": name_of(one.subject)}
+            )
         check_validity(one, now)
         check_key(one.public_key())
     for one, issuer in pairwise(chain):
         if not is_issued_by(one, issuer):
-            raise InvalidCertificate(f"{name_of(one.subject)} is not issued by {name_of(issuer.subject)}.")
+            raise InvalidCertificate(
+                gettext("%(subject)s is not issued by %(subject2)s.")
+                % {"subject": name_of(one.subject), "subject2": name_of(issuer.subject)}
+            )
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -173,7 +195,7 @@ def _key_bits(certificate: x509.Certificate) -> bytes:
         return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     if isinstance(key, rsa.RSAPublicKey):
         return key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
-    raise InvalidCertificate("The key is neither RSA nor on an elliptic curve.")
+    raise InvalidCertificate(gettext("The key is neither RSA nor on an elliptic curve."))
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:

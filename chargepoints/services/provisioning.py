@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.models import ChargePoint, Registration, SecurityProfile, SignInAttempt
 from chargepoints.services.identity import IDENTITY
@@ -32,11 +33,16 @@ def create_charge_point(*, identity: str, password: str | None = None, **fields:
 def check_new_identity(identity: str, tenant: Tenant) -> None:
     """ValidationError for `identity`: spelling, taken, or over the tenant's limit. Callers hold the tenant's scope."""
     if not IDENTITY.match(identity):
-        raise ValidationError({"identity": "1 to 48 characters of A-Z a-z 0-9 * - _ = : + | @ ."})
+        raise ValidationError({"identity": gettext("1 to 48 characters of A-Z a-z 0-9 * - _ = : + | @ .")})
     if ChargePoint.objects.filter(identity_key=identity.lower()).exists():
-        raise ValidationError({"identity": f"{identity} exists already."})
+        raise ValidationError({"identity": gettext("%(identity)s exists already.") % {"identity": identity}})
     if tenant.max_charge_points is not None and ChargePoint.objects.count() >= tenant.max_charge_points:
-        raise ValidationError({"identity": f"The limit of {tenant.max_charge_points} charge points is reached."})
+        raise ValidationError(
+            {
+                "identity": gettext("The limit of %(max_charge_points)s charge points is reached.")
+                % {"max_charge_points": tenant.max_charge_points}
+            }
+        )
 
 
 def set_password(charge_point: ChargePoint, password: str | None = None) -> str:
@@ -86,5 +92,5 @@ def _choose_password(security_profile: int, password: str | None) -> str | None:
     if password is None:
         return generate_password()
     if len(password) < MIN_LENGTH:
-        raise ValidationError({"password": f"At least {MIN_LENGTH} characters."})
+        raise ValidationError({"password": gettext("At least %(min_length)s characters.") % {"min_length": MIN_LENGTH}})
     return password

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext
+
 from chargepoints.models import ChargePoint, Connector, Reservation, Transaction
 from chargepoints.reported_keys import reported_flag, supports_profile
 from chargepoints.services.authorize import ACCEPTED
@@ -25,21 +27,27 @@ class InvalidExpiry(ValueError):
 def check_expiry(expires_at: datetime, now: datetime) -> None:
     """Raises InvalidExpiry."""
     if expires_at <= now:
-        raise InvalidExpiry("Must be in the future.")
+        raise InvalidExpiry(gettext("Must be in the future."))
     if expires_at > now + LONGEST:
-        raise InvalidExpiry(f"At most {LONGEST.days} days ahead.")
+        raise InvalidExpiry(gettext("At most %(days)s days ahead.") % {"days": LONGEST.days})
 
 
 def check_station(station: ChargePoint, evse_number: int) -> None:
     if supports_profile(station, "Reservation") is False:
-        raise ReservationRefused("not_supported", "The charge point says that it does not support reservations.")
+        raise ReservationRefused(
+            "not_supported", gettext("The charge point says that it does not support reservations.")
+        )
     if evse_number == 0 and not reported_flag(station, "ReserveConnectorZeroSupported"):
         raise ReservationRefused(
             "connector_zero_not_supported",
-            "The charge point does not report that it can reserve any connector (ReserveConnectorZeroSupported).",
+            gettext(
+                "The charge point does not report that it can reserve any connector (ReserveConnectorZeroSupported)."
+            ),
         )
     if station.status in BROKEN:
-        raise ReservationRefused(station.status.lower(), f"The charge point is {station.status}.")
+        raise ReservationRefused(
+            station.status.lower(), gettext("The charge point is %(status)s.") % {"status": station.status}
+        )
 
 
 def check_connectors(station: ChargePoint, evse_number: int) -> None:
@@ -50,11 +58,14 @@ def check_connectors(station: ChargePoint, evse_number: int) -> None:
     }
     taken = list(Reservation.objects.filter(charge_point=station, state__in=Reservation.OPEN))
     if any(one.evse_number == evse_number for one in taken) or (found and len(taken) >= len(found)):
-        raise ReservationRefused("reserved", "Another reservation holds it.")
+        raise ReservationRefused("reserved", gettext("Another reservation holds it."))
     if not found:
         return
     if evse_number and evse_number not in found:
-        raise ReservationRefused("unknown_connector", f"The charge point has no connector {evse_number}.")
+        raise ReservationRefused(
+            "unknown_connector",
+            gettext("The charge point has no connector %(evse_number)s.") % {"evse_number": evse_number},
+        )
     busy = _busy(station)
     held = {one.evse_number for one in taken}
     candidates = [found[evse_number]] if evse_number else [row for number, row in found.items() if number not in held]
@@ -71,9 +82,11 @@ def _busy(station: ChargePoint) -> set[int]:
 def _refusal(connector: Connector, busy: set[int]) -> ReservationRefused | None:
     number, status = connector.evse.number, connector.status
     if status in BROKEN:
-        return ReservationRefused(status.lower(), f"Connector {number} is {status}.")
+        return ReservationRefused(
+            status.lower(), gettext("Connector %(number)s is %(status)s.") % {"number": number, "status": status}
+        )
     if status == "Reserved":
-        return ReservationRefused("reserved", f"Connector {number} is reserved.")
+        return ReservationRefused("reserved", gettext("Connector %(number)s is reserved.") % {"number": number})
     if number in busy or status not in {"", "Available"}:
-        return ReservationRefused("occupied", f"Connector {number} is in use.")
+        return ReservationRefused("occupied", gettext("Connector %(number)s is in use.") % {"number": number})
     return None

@@ -4,17 +4,19 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.events import ReservationCreated, ReservationEnded
 from chargepoints.models import ChargePoint, Reservation
 from chargepoints.protocol.errors import Code, violation
 from tenants.context import scope_connection
 from tenants.events import publish
+from tenants.stored_words import stored
 
 State = Reservation.State
 # Where a station can hold nothing (OCPP 1.6 §3.11).
 BROKEN = {"Faulted", "Unavailable"}
-NO_SUCH = "The charge point had no such reservation."
+NO_SUCH = stored("The charge point had no such reservation.")
 
 
 def locked(**wanted: Any) -> Reservation | None:
@@ -64,7 +66,7 @@ def activate(row: Reservation) -> None:
 def refuse_taken_number(stations: Any, number: Any) -> None:
     """OcppError for a reservationId that a reservation of one of these stations has: it would be lost from sight."""
     if Reservation.objects.filter(charge_point__in=stations, protocol_id=number).exists():
-        fault = "A reservation has this number already. reserve-now gives one that is free."
+        fault = gettext("A reservation has this number already. reserve-now gives one that is free.")
         raise violation(Code.PROPERTY, "reservationId", fault)
 
 

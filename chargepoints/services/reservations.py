@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.models import ChargePoint, Command, Reservation
 from chargepoints.protocol.timestamps import format_timestamp
@@ -57,7 +58,7 @@ def reserve_now(
     with tenant_transaction(charge_point.tenant_id):
         station = ChargePoint.objects.select_for_update(of=("self",)).get(pk=charge_point.pk)
         if not may_reserve(token, now=now):
-            raise ReservationRefused("id_tag_not_valid", "The id tag is not valid.")
+            raise ReservationRefused("id_tag_not_valid", gettext("The id tag is not valid."))
         expire_due(station, now)
         check_station(station, evse_number)
         check_connectors(station, evse_number)
@@ -103,9 +104,9 @@ def cancel_reservation(*, reservation: Reservation, requested_by: str, origin: s
     with tenant_transaction(reservation.tenant_id):
         row = locked(pk=reservation.pk)
         if row is None or row.state not in Reservation.OPEN:
-            raise ReservationRefused("ended", "The reservation has ended.")
+            raise ReservationRefused("ended", gettext("The reservation has ended."))
         if row.state == State.CANCELLING:
-            raise ReservationRefused("being_cancelled", "It is being cancelled already.")
+            raise ReservationRefused("being_cancelled", gettext("It is being cancelled already."))
         command = send_command(
             charge_point=row.charge_point,
             action="CancelReservation",

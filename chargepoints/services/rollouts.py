@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.events import FirmwareRolloutChanged
 from chargepoints.files.addresses import NoPublicUrl
@@ -22,6 +23,12 @@ from tenants.context import current_tenant_id, system_transaction, tenant_transa
 from tenants.databases.fence import passes_over_moving
 from tenants.events import publish
 from tenants.services.audit import record
+from tenants.stored_words import stored
+
+STOPPED = stored("The rollout was stopped: too many failed.")
+TOO_MANY = stored("%(failed)s failed; %(allowed)s are allowed.")
+CANCELLED_BY = stored("The rollout was cancelled by %(actor)s.")
+HAS_IT = stored("It has this version already.")
 
 State = FirmwareRollout.State
 UpdateState = FirmwareUpdate.State
@@ -90,10 +97,14 @@ def choose_stations(group: Group, firmware: FirmwareFile) -> Chosen:
         known = {row.identity_key for row in rows}
         missing = [one for one in group.charge_points if one.lower() not in known]
         if missing:
-            raise InvalidRollout({"chargePointIds": f"There is no charge point {missing[0][:48]}."})
+            raise InvalidRollout(
+                {"chargePointIds": gettext("There is no charge point %(missing)s.") % {"missing": missing[0][:48]}}
+            )
     found = list(rows[: MOST_STATIONS + 1])
     if len(found) > MOST_STATIONS:
-        raise InvalidRollout({"filter": f"More than {MOST_STATIONS} charge points."})
+        raise InvalidRollout(
+            {"filter": gettext("More than %(most_stations)s charge points.") % {"most_stations": MOST_STATIONS}}
+        )
     fit = [one for one in found if _fits(one, firmware)]
     wanted = [one for one in fit if one.firmware_version != firmware.version]
     return Chosen(wanted, len(fit) - len(wanted), [one.identity for one in found if not _fits(one, firmware)])
@@ -125,14 +136,19 @@ def create_rollout(*, firmware: FirmwareFile, group: Group, plan: Plan, actor: s
     tenant_id = current_tenant_id()
     with tenant_transaction(tenant_id):
         if group.is_empty():
-            raise InvalidRollout({"chargePointIds": "Name charge points or a filter."})
+            raise InvalidRollout({"chargePointIds": gettext("Name charge points or a filter.")})
         if plan.signed and not (firmware.signature and firmware.signing_certificate):
-            raise InvalidRollout({"signed": "The firmware has no signature."})
+            raise InvalidRollout({"signed": gettext("The firmware has no signature.")})
         if plan.install_at is not None and not plan.signed:
-            raise InvalidRollout({"installTime": "Only signed updates have one; OCPP 1.6 knows no other."})
+            raise InvalidRollout({"installTime": gettext("Only signed updates have one; OCPP 1.6 knows no other.")})
         chosen = choose_stations(group, firmware)
         if group.charge_points and chosen.unfit and not group.leave_out:
-            raise InvalidRollout({"chargePointIds": f"The firmware is not for {chosen.unfit[0]}: vendor or model."})
+            raise InvalidRollout(
+                {
+                    "chargePointIds": gettext("The firmware is not for %(unfit)s: vendor or model.")
+                    % {"unfit": chosen.unfit[0]}
+                }
+            )
         if not chosen.stations:
             raise InvalidRollout({"chargePointIds" if group.charge_points else "filter": _nobody(chosen)})
         rollout = FirmwareRollout.objects.create(
@@ -168,7 +184,7 @@ def create_rollout(*, firmware: FirmwareFile, group: Group, plan: Plan, actor: s
 
 
 def _nobody(chosen: Chosen) -> str:
-    return "All of these have this version." if chosen.up_to_date else "No charge point fits."
+    return gettext("All of these have this version.") if chosen.up_to_date else gettext("No charge point fits.")
 
 
 # --- what people decide ---
@@ -198,7 +214,7 @@ def _change(
             raise WrongState
         record(actor=actor, origin=origin, action=action, target=row, changes={"state": [row.state, after]})
         if after == State.CANCELLED:
-            _withdraw_all(row, f"The rollout was cancelled by {actor}.")
+            _withdraw_all(row, CANCELLED_BY % {"actor": actor})
         _set_state(row, after)
         return row
 
@@ -225,8 +241,8 @@ def advance_rollout(*, tenant_id: int, rollout_id: int, now: datetime) -> bool:
         updates = FirmwareUpdate.objects.filter(rollout=rollout)
         failed = updates.filter(state=UpdateState.FAILED).count()
         if failed > rollout.allowed_failures:
-            _withdraw_all(rollout, "The rollout was stopped: too many failed.")
-            _set_state(rollout, State.STOPPED, f"{failed} failed; {rollout.allowed_failures} are allowed.")
+            _withdraw_all(rollout, STOPPED)
+            _set_state(rollout, State.STOPPED, TOO_MANY % {"failed": failed, "allowed": rollout.allowed_failures})
             return True
         if updates.filter(wave__lte=rollout.current_wave, state__in=OPEN).exists():
             return False
@@ -250,7 +266,7 @@ def _begin_wave(rollout: FirmwareRollout, now: datetime) -> None:
     waiting = rows.filter(rollout=rollout, wave=rollout.current_wave, state=UpdateState.WAITING)
     for update in waiting.order_by("charge_point__identity_key"):
         if update.charge_point.firmware_version == rollout.firmware.version:
-            withdraw(update, "It has this version already.")
+            withdraw(update, HAS_IT)
             continue
         try:
             with tenant_transaction(rollout.tenant_id):

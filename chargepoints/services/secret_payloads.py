@@ -6,6 +6,7 @@ Rows of commands with a secret in them show `***`; the gateway fills it in as it
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from chargepoints.models import ChargePoint, Command
 from chargepoints.protocol.errors import Code, violation
@@ -16,8 +17,8 @@ from tenants.sealing import SealBroken, unseal
 PURPOSE = "station password"
 # Set by services of their own: by hand, a station would be locked out.
 _RESERVED = {
-    PASSWORD_KEY.lower(): "A station's password is changed by rotate-password, not here.",
-    PROFILE_KEY.lower(): "The security profile is changed by security-profile, not here.",
+    PASSWORD_KEY.lower(): gettext_noop("A station's password is changed by rotate-password, not here."),
+    PROFILE_KEY.lower(): gettext_noop("The security profile is changed by security-profile, not here."),
 }
 
 
@@ -29,7 +30,7 @@ def refuse_reserved(action: str, payload: dict[str, Any]) -> None:
         except InvalidCertificate as error:
             raise violation(Code.PROPERTY, "certificate", str(error)) from None
     if action == "ChangeConfiguration" and (reason := _RESERVED.get(str(payload.get("key", "")).strip().lower())):
-        raise violation(Code.PROPERTY, "key", reason)
+        raise violation(Code.PROPERTY, "key", gettext(reason))
 
 
 def reveal(command: Command) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.events import SecurityProfileChanged
 from chargepoints.models import (
@@ -67,19 +68,21 @@ def raise_profile(
 
 def _check_may_raise(station: ChargePoint, profile: int) -> None:
     if profile == station.security_profile:
-        raise ProfileRefused("The station has this profile already.")
+        raise ProfileRefused(gettext("The station has this profile already."))
     if profile < station.security_profile:
-        raise ProfileRefused("A profile is only raised; an administrator can lower it by force, with a reason.")
+        raise ProfileRefused(
+            gettext("A profile is only raised; an administrator can lower it by force, with a reason.")
+        )
     if station.pending_security_profile is not None:
-        raise ProfileRefused("A change of the profile is under way.")
+        raise ProfileRefused(gettext("A change of the profile is under way."))
     if Transaction.objects.filter(charge_point=station, state=Transaction.State.ACTIVE).exists():
-        raise ProfileRefused("A session is running: the station has to be reset for this.")
+        raise ProfileRefused(gettext("A session is running: the station has to be reset for this."))
 
 
 def missing_for(station: ChargePoint, profile: int, *, confirmed: bool) -> ProfileRefused | None:
     """What the station lacks for the profile, or None."""
     if profile in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC) and not station.password_hash:
-        return ProfileRefused("The station has no password: rotate it first.")
+        return ProfileRefused(gettext("The station has no password: rotate it first."))
     if confirmed:
         return None
     root = InstalledCertificate.objects.filter(
@@ -88,12 +91,17 @@ def missing_for(station: ChargePoint, profile: int, *, confirmed: bool) -> Profi
     # One that is connected over TLS already has shown that it trusts us, but we don't keep that.
     if profile >= SecurityProfile.TLS_BASIC and station.security_profile < SecurityProfile.TLS_BASIC and not root:
         return ProfileRefused(
-            "No central system root certificate is known to be installed: install one, or confirm that it trusts ours.",
+            gettext(
+                "No central system root certificate is known to be installed: install one, or confirm that "
+                "it trusts ours."
+            ),
             confirmable=True,
         )
     if profile == SecurityProfile.TLS_CLIENT and not _has_certificate(station):
         return ProfileRefused(
-            "The station has no client certificate of ours: have it ask for one, or confirm that it has another.",
+            gettext(
+                "The station has no client certificate of ours: have it ask for one, or confirm that it has another."
+            ),
             confirmable=True,
         )
     return None
@@ -111,14 +119,14 @@ def lower_profile(*, charge_point: ChargePoint, profile: int, reason: str, actor
     Nothing is sent: stations refuse to be lowered (A05.FR.03); whoever lowers it stands before it.
     """
     if not reason.strip():
-        raise ProfileRefused("Give a reason: it is kept in the audit trail.")
+        raise ProfileRefused(gettext("Give a reason: it is kept in the audit trail."))
     with tenant_transaction(charge_point.tenant_id):
         station = ChargePoint.objects.select_for_update(of=("self",)).get(pk=charge_point.pk)
         before = station.security_profile
         if profile >= before:
-            raise ProfileRefused("This would not lower it.")
+            raise ProfileRefused(gettext("This would not lower it."))
         if profile != SecurityProfile.NONE and not station.password_hash:
-            raise ProfileRefused("The station has no password: give it one first.")
+            raise ProfileRefused(gettext("The station has no password: give it one first."))
         station.security_profile = profile
         station.pending_security_profile = station.pending_security_profile_until = None
         station.save(update_fields=["security_profile", *FIELDS])

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -115,7 +116,7 @@ class RecordAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Energy"), ordering="energy_wh")
     def energy(self, row: Record) -> str:
-        return f"{half_up(row.energy_wh / 1000, 3):,} kWh"
+        return f"{number_format(half_up(row.energy_wh / 1000, 3), 3, force_grouping=True)} kWh"
 
     @admin.display(description=_("Total"), ordering="total_incl_tax")
     def total(self, row: Record) -> str:

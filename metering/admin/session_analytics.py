@@ -5,6 +5,7 @@ from decimal import Decimal
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.admin.pills import pill
@@ -32,8 +33,11 @@ def _figures(session: Transaction) -> list[Row]:
         (_("Plugged in"), _duration(found.plugged_seconds)),
         (_("Without charging"), _duration(found.idle_seconds)),
         (_("State of charge"), _range(found.soc_start, found.soc_end)),
-        (_("Efficiency"), None if found.efficiency is None else f"{found.efficiency * 100:.1f} %"),
-        (_("Highest temperature"), None if found.max_temperature is None else f"{found.max_temperature:.1f} °C"),
+        (_("Efficiency"), None if found.efficiency is None else f"{number_format(f'{found.efficiency * 100:.1f}')} %"),
+        (
+            _("Highest temperature"),
+            None if found.max_temperature is None else f"{number_format(f'{found.max_temperature:.1f}')} °C",
+        ),
     ]
     return [(name, value) for name, value in rows if value is not None]
 
@@ -56,11 +60,15 @@ def _limits(session: Transaction) -> list[Row]:
 
 
 def _scaled(value: Decimal | None, unit: str) -> str | None:
-    return None if value is None else f"{value / 1000:.3f} {unit}"
+    return None if value is None else f"{number_format(f'{value / 1000:.3f}')} {unit}"
 
 
 def _duration(seconds: int | None) -> str | None:
     return None if seconds is None else f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
+
+
+def _celsius(degrees: float | None) -> str | None:
+    return None if degrees is None else f"{number_format(f'{degrees:.1f}')} °C"
 
 
 def _range(first: Decimal | None, last: Decimal | None) -> str | None:

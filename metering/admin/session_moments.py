@@ -11,6 +11,7 @@ from chargepoints.models import Transaction
 from metering.alerts.words import describe
 from metering.models import Alert, ChargeDetailRecord, SessionLimit
 from metering.pricing.money import shown_amount
+from tenants.stored_words import shown
 
 
 @register_moments("alerts")
@@ -30,7 +31,7 @@ def alerts(session: Transaction, span: Span) -> Iterable[Moment]:
             yield Moment(alert.acknowledged_at, title, "info", "done", alert.note, alert.acknowledged_by, url)
         if alert.resolved_at is not None:
             title = _("Alert resolved: %(kind)s") % {"kind": name}
-            yield Moment(alert.resolved_at, title, "ok", "done_all", alert.resolution, url=url)
+            yield Moment(alert.resolved_at, title, "ok", "done_all", shown(alert.resolution), url=url)
 
 
 @register_moments("own limit")

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from rest_framework.request import Request
 
 from chargepoints.admin.sections import register_section, register_view
@@ -44,7 +45,7 @@ class PageForm(StrictForm):
         try:
             at, (series_id, context) = read_cursor(raw, keys=2)
         except ValueError:
-            raise forms.ValidationError("Not a cursor of this list.") from None
+            raise forms.ValidationError(gettext("Not a cursor of this list.")) from None
         return Place(at, series_id, context)
 
 

@@ -149,7 +149,7 @@ def _send_one(
 def compose(tenant: Tenant, address: str, alerts: list[Alert]) -> EmailMessage:
     """One message about one or many alerts of a tenant, the worst first."""
     ordered = sorted(alerts, key=lambda alert: (-SEVERITY_RANK[alert.severity], -alert.opened_at.timestamp()))
-    with translation.override(settings.LANGUAGE_CODE), timezone.override(tenant_zone(tenant)):
+    with translation.override(settings.MAIL_LANGUAGE), timezone.override(tenant_zone(tenant)):
         lines = [_line(alert) for alert in ordered[:NAMED]]
         if len(ordered) > NAMED:
             lines.append(_("... and %(count)d more.") % {"count": len(ordered) - NAMED})

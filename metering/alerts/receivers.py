@@ -20,6 +20,11 @@ from metering.alerts.words import INSTALLED, NO_ERROR, OTHER_ERROR, RECONNECTED,
 from metering.models import Alert, Severity
 from tenants.context import current_tenant_id, tenant_transaction
 from tenants.events import Event, receives, receives_many
+from tenants.stored_words import stored
+
+NOT_TAKEN = stored("Certificate not taken: %(why)s")
+ENDS_SOON = stored("Its certificate %(serial)s ends in %(days)s days.")
+NOT_RAISED = stored("Did not move to security profile %(profile)s.")
 
 EXPIRING = "security:certificate_expiring"
 # Critical by the whitepaper's list, and part of every start.
@@ -73,7 +78,7 @@ def security_event(event: SecurityEventReported) -> None:
 def certificate_changed(event: CertificateChanged) -> None:
     """A station that did not take its certificate can't come back under profile 3 once the old one ends."""
     if event.state == "failed":
-        detail = f"Certificate not taken: {event.detail or event.serial_number}"
+        detail = NOT_TAKEN % {"why": event.detail or event.serial_number}
         _tell(event, Alert.Kind.SECURITY, "security:certificate", Severity.WARNING, detail)
     elif event.state == "installed":
         end_alerts(
@@ -89,7 +94,7 @@ def certificate_changed(event: CertificateChanged) -> None:
 @receives(CertificateExpiring)
 def certificate_expiring(event: CertificateExpiring) -> None:
     """Of a station; an authority's end is told by the event alone, and stands on its page."""
-    detail = f"Its certificate {event.serial_number} ends in {event.days_left} days."
+    detail = ENDS_SOON % {"serial": event.serial_number, "days": event.days_left}
     severity = Severity.CRITICAL if event.days_left <= 1 else Severity.WARNING
     _tell(event, Alert.Kind.SECURITY, EXPIRING, severity, detail)
 
@@ -97,7 +102,7 @@ def certificate_expiring(event: CertificateExpiring) -> None:
 @receives(SecurityProfileChanged)
 def security_profile_changed(event: SecurityProfileChanged) -> None:
     if event.result in ("fellback", "late"):
-        detail = f"Did not move to security profile {event.profile}."
+        detail = NOT_RAISED % {"profile": event.profile}
         _tell(event, Alert.Kind.SECURITY, "security:profile", Severity.WARNING, detail)
 
 

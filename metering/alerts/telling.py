@@ -10,6 +10,10 @@ from metering.alerts.rules import Rule
 from metering.alerts.words import BACK, CLOCK_RIGHT, RISEN, span
 from metering.models import Alert, Severity
 from metering.readings import Kind
+from tenants.stored_words import stored
+
+AHEAD = stored("The clock is %(off)s ahead.")
+BEHIND = stored("The clock is %(off)s behind.")
 
 # Charge point, EVSE number, what is measured.
 Series = tuple[int, int, Kind]
@@ -61,7 +65,7 @@ def clock_incident(charge_point_id: int, wrong: Excursion, *, ahead: bool) -> In
         worst_value=wrong.worst,
         last_value=wrong.last,
         # What it was when it ended says nothing.
-        detail="" if wrong.ended_at else f"The clock is {off} {'ahead' if ahead else 'behind'}.",
+        detail="" if wrong.ended_at else (AHEAD if ahead else BEHIND) % {"off": off},
         count=wrong.count,
         resolved_at=wrong.ended_at,
         resolution=CLOCK_RIGHT if wrong.ended_at else "",

@@ -3,23 +3,25 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from metering.events import plain
 from metering.models import Alert
+from tenants.stored_words import shown, stored
 
 # Why an alert ended by itself.
-BACK = "Back inside the bounds."
-NOT_COMPARED = "No longer compared: the threshold was changed, switched off or removed."
-SESSION_ENDED = "The session ended."
-RISEN = "The register is back at its former value."
-CLOCK_RIGHT = "The clock is right again."
-RECONNECTED = "The station is connected again."
-NO_ERROR = "The station reports no error any more."
-OTHER_ERROR = "The station reports another error."
-INSTALLED = "A later update was installed."
-RENEWED = "A new certificate was installed."
-READINGS_AGAIN = "Readings come again."
+BACK = stored("Back inside the bounds.")
+NOT_COMPARED = stored("No longer compared: the threshold was changed, switched off or removed.")
+SESSION_ENDED = stored("The session ended.")
+RISEN = stored("The register is back at its former value.")
+CLOCK_RIGHT = stored("The clock is right again.")
+RECONNECTED = stored("The station is connected again.")
+NO_ERROR = stored("The station reports no error any more.")
+OTHER_ERROR = stored("The station reports another error.")
+INSTALLED = stored("A later update was installed.")
+RENEWED = stored("A new certificate was installed.")
+READINGS_AGAIN = stored("Readings come again.")
 
 
 def place_of(alert: Alert) -> str:
@@ -47,11 +49,11 @@ def describe(alert: Alert) -> str:
         return _("Offline since %(time)s") % {"time": shown_time(alert.started_at)}
     if alert.kind == Alert.Kind.SILENT:
         return _("No readings since %(time)s in a running session") % {"time": shown_time(alert.started_at)}
-    return alert.detail
+    return shown(alert.detail)
 
 
 def number(value: Decimal | None) -> str:
-    return "?" if value is None else f"{plain(value):f}"
+    return "?" if value is None else number_format(f"{plain(value):f}")
 
 
 def span(duration: timedelta) -> str:

@@ -108,18 +108,22 @@ class SampleStore:
         """
         connection = await self._connect()
         watchdog = asyncio.get_running_loop().call_later(TIMEOUT_S, cut, connection)
+        guarded = bool(own_databases())
+        tenants = sorted_ids(message.tenant_id for message in messages) if guarded else []
         try:
+            if guarded:
+                # Before series are made where the tenant's stations may be gone by now; what counts is asked again below.
+                await connection.execute(HOLD, [tenants])
             await _attach_named(connection, [message for message in messages if message.named_transaction])
             columns = await self._columns(connection, messages)
             late = late_stretches(messages, floor_hour(datetime.now(UTC)))
-            guarded = bool(own_databases())
             if not guarded and not late and not any(message.signed or message.quarantined for message in messages):
                 if columns:
                     await connection.execute(INSERT_SAMPLES, columns)
                 return
             async with connection.transaction():
                 if guarded:
-                    await connection.execute(HOLD, [sorted_ids(message.tenant_id for message in messages)])
+                    await connection.execute(HOLD, [tenants])
                 if columns:
                     await connection.execute(INSERT_SAMPLES, columns)
                 if late:

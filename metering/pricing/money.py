@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from django.utils.formats import number_format
+
 from tenants import currencies
 
 LINE_PLACES = 4
@@ -51,6 +53,7 @@ def apportion(total: Decimal, weights: Sequence[Decimal], places: int) -> list[D
 
 
 def shown_amount(amount: Decimal, currency: str, *, places: int | None = None) -> str:
-    """`1,234.50 €`; the code where there is no well-known sign."""
+    """`1,234.50 €`, as the reader's language writes it; the code where there is no well-known sign."""
     digits = minor_digits(currency) if places is None else places
-    return f"{half_up(amount, digits):,.{digits}f} {_SIGNS.get(currency, currency)}"
+    number = number_format(half_up(amount, digits), digits, force_grouping=True)
+    return f"{number} {_SIGNS.get(currency, currency)}"

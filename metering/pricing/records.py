@@ -23,14 +23,15 @@ from tenants.context import scope_connection, tenant_transaction
 from tenants.events import publish
 from tenants.selectors import tenant_zone
 from tenants.services.audit import record as audit
+from tenants.stored_words import stored
 
 State = Transaction.State
 # When a record is looked at again for late readings: while they are all still kept.
 CHECK_AFTER = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 # Stored just before the record was made, and perhaps not seen by it.
 OVERLAP = timedelta(minutes=1)
-OTHER_STOP = "The station's own stop came later."
-LATE_READINGS = "Readings came later."
+OTHER_STOP = stored("The station's own stop came later.")
+LATE_READINGS = stored("Readings came later.")
 
 
 class NotRecorded(Exception):

@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext, gettext_noop
+
 from metering.pricing.money import CURRENCIES, LINE_PLACES
 
 MAX_ELEMENTS = 50
@@ -20,9 +22,9 @@ _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _DATE = re.compile(r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 UNSUPPORTED = {
-    "reservation": "Reservations are not billed.",
-    "min_current": "Not supported: use min_power.",
-    "max_current": "Not supported: use max_power.",
+    "reservation": gettext_noop("Reservations are not billed."),
+    "min_current": gettext_noop("Not supported: use min_power."),
+    "max_current": gettext_noop("Not supported: use max_power."),
 }
 
 
@@ -102,7 +104,7 @@ def parse_terms(*, currency: Any, elements: Any, min_price: Any = None, max_pric
     """The tariff as given, checked. Raises TariffFaults, naming every fault."""
     reader = _Reader()
     if not isinstance(currency, str) or currency not in CURRENCIES:
-        reader.fault("currency", "A currency code of ISO 4217, such as EUR.")
+        reader.fault("currency", gettext("A currency code of ISO 4217, such as EUR."))
     terms = Terms(
         currency=str(currency),
         elements=reader.elements(elements),
@@ -137,7 +139,8 @@ class _Reader:
             if component is not None:
                 if any(known.type == component.type for known in components):
                     self.fault(
-                        f"{path}.price_components.{index}.type", "This element has a price of this type already."
+                        f"{path}.price_components.{index}.type",
+                        gettext("This element has a price of this type already."),
                     )
                 components.append(component)
         restrictions = fields.get("restrictions")
@@ -149,10 +152,12 @@ class _Reader:
         kind = fields.get("type")
         if not isinstance(kind, str) or kind not in Dimension.__members__:
             if fields:
-                self.fault(f"{path}.type", f"One of {', '.join(Dimension.__members__)}.")
+                self.fault(
+                    f"{path}.type", gettext("One of %(members)s.") % {"members": ", ".join(Dimension.__members__)}
+                )
             return None
         if fields.get("price") is None:
-            self.fault(f"{path}.price", "This field is required.")
+            self.fault(f"{path}.price", gettext("This field is required."))
         price = self.number(fields.get("price"), f"{path}.price")
         vat = self.number(fields.get("vat"), f"{path}.vat", most=100)
         step = fields.get("step_size")
@@ -165,7 +170,7 @@ class _Reader:
         fields = self._object(given, path, set(Restrictions.__slots__) | set(UNSUPPORTED))
         for name in UNSUPPORTED.keys() & fields.keys():
             if fields[name] is not None:
-                self.fault(f"{path}.{name}", UNSUPPORTED[name])
+                self.fault(f"{path}.{name}", gettext(UNSUPPORTED[name]))
         read: dict[str, Any] = {}
         for names, reading in (
             (("start_time", "end_time"), self._time),
@@ -195,26 +200,30 @@ class _Reader:
         text = text.removesuffix(".0")
         usable = isinstance(given, int | float | str | Decimal) and not isinstance(given, bool)
         if not usable or not text.isascii() or not _NUMBER.fullmatch(text) or Decimal(text) > most:
-            self.fault(path, f"A number from 0 to {most:,} with at most {LINE_PLACES} decimals.")
+            self.fault(
+                path,
+                gettext("A number from 0 to %(most)s with at most %(line_places)s decimals.")
+                % {"most": f"{most:,}", "line_places": LINE_PLACES},
+            )
             return None
         return Decimal(text)
 
     def in_order(self, low: Any, high: Any, path: str, *, equal: bool = False) -> None:
         if low is not None and high is not None and (high < low or (high == low and not equal)):
-            self.fault(path, "Ends before it begins.")
+            self.fault(path, gettext("Ends before it begins."))
 
     def _whole(self, given: Any, path: str, *, least: int = 0, required: bool = False) -> int | None:
         if given is None and required:
-            self.fault(path, "This field is required.")
+            self.fault(path, gettext("This field is required."))
             return None
         if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= 10**9:
-            self.fault(path, f"A whole number of {least} or more.")
+            self.fault(path, gettext("A whole number of %(least)s or more.") % {"least": least})
             return None
         return given
 
     def _time(self, given: Any, path: str) -> time | None:
         if not isinstance(given, str) or not given.isascii() or not _TIME.fullmatch(given):
-            self.fault(path, "A local time such as 08:30.")
+            self.fault(path, gettext("A local time such as 08:30."))
             return None
         return time.fromisoformat(given)
 
@@ -224,30 +233,32 @@ class _Reader:
                 return date.fromisoformat(given)
         except ValueError:
             pass
-        self.fault(path, "A date such as 2026-12-24.")
+        self.fault(path, gettext("A date such as 2026-12-24."))
         return None
 
     def _days(self, given: Any, path: str) -> frozenset[int] | None:
         days = self._list(given, path, len(DAYS), empty=True)
         for index, day in enumerate(days):
             if day not in DAYS:
-                self.fault(f"{path}.{index}", f"One of {', '.join(DAYS)}.")
+                self.fault(f"{path}.{index}", gettext("One of %(days)s.") % {"days": ", ".join(DAYS)})
         # An empty list is OCPI's way of saying nothing.
         return frozenset(DAYS.index(day) for day in days if day in DAYS) if days else None
 
     def _list(self, given: Any, path: str, most: int, *, empty: bool = False) -> list[Any]:
         if not isinstance(given, list) or not (empty or given) or len(given) > most:
-            self.fault(path, f"A list of {0 if empty else 1} to {most} items.")
+            self.fault(
+                path, gettext("A list of %(least)s to %(most)s items.") % {"least": 0 if empty else 1, "most": most}
+            )
             return []
         return given
 
     def _object(self, given: Any, path: str, known: set[str]) -> dict[str, Any]:
         if not isinstance(given, dict):
-            self.fault(path, "An object.")
+            self.fault(path, gettext("An object."))
             return {}
         for name in given:
             if name not in known:
-                self.fault(f"{path}.{str(name)[:80]}", "Unknown field.")
+                self.fault(f"{path}.{str(name)[:80]}", gettext("Unknown field."))
         return given
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -102,7 +102,7 @@ def unit_price_in_words(line: Line, currency: str) -> str:
 
 def rate_in_words(vat: Decimal | None) -> str:
     """`19%`."""
-    return _("none") if vat is None else f"{plain(vat)}%"
+    return _("none") if vat is None else f"{shown_number(vat)}%"
 
 
 def shown_price(price: Decimal, currency: str) -> str:
@@ -122,16 +122,21 @@ def plain(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
+def shown_number(value: Decimal) -> str:
+    """As `plain`, as the reader's language writes it."""
+    return str(number_format(plain(value)))
+
+
 def _amount(quantity: Decimal, unit: str) -> str:
     if unit == "h":
         return f"{shown_time(int(half_up(quantity * 3600, 0)))} h"
-    return f"{half_up(quantity, 3):,} {unit}"
+    return f"{number_format(half_up(quantity, 3), 3, force_grouping=True)} {unit}"
 
 
 def _bounds(low: Decimal | None, high: Decimal | None, unit: str) -> list[str]:
-    said = [_("from %(low)s %(unit)s") % {"low": plain(low), "unit": unit}] if low else []
+    said = [_("from %(low)s %(unit)s") % {"low": shown_number(low), "unit": unit}] if low else []
     if high is not None:
-        said.append(_("below %(high)s %(unit)s") % {"high": plain(high), "unit": unit})
+        said.append(_("below %(high)s %(unit)s") % {"high": shown_number(high), "unit": unit})
     return said
 
 

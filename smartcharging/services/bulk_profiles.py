@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.models import BulkCommand, BulkTarget, ChargePoint
 from chargepoints.services.bulk import Order, create_bulk
@@ -44,7 +45,7 @@ def set_many(
     Raises NoTargets; InvalidProfile where it suits none of them.
     """
     if profile.purpose == "tx":
-        sentence = "The profile of a session is set connector by connector."
+        sentence = gettext("The profile of a session is set connector by connector.")
         raise InvalidProfile([ProfileProblem("tx_not_for_many", f"{path}.chargingProfilePurpose", sentence)])
     if profile.profile_id == NEW_ID:
         profile = replace(profile, profile_id=next_profile_ids(1)[0])

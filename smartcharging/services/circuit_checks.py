@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext
 
 from smartcharging.circuit_rules import Problem, problems_of
 from smartcharging.circuit_selectors import ROOT_FIELDS, fuses_of, plugs_of, subtree_ids, tree_of
@@ -52,7 +53,7 @@ def current(rows: QuerySet[Row], pk: int) -> Row:
     """The row as it is under the lock. CircuitRefused where someone else removed it meanwhile."""
     found = rows.filter(pk=pk).first()
     if found is None:
-        raise CircuitRefused("gone", "", "It was removed meanwhile.")
+        raise CircuitRefused("gone", "", gettext("It was removed meanwhile."))
     return found
 
 
@@ -69,17 +70,17 @@ def check_fields(row: Model, values: Mapping[str, Any]) -> None:
 def check_circuit(circuit: Circuit, values: Mapping[str, Any]) -> None:
     """Before it is saved: its name, its place, and that only a root has a root's settings."""
     if "name" in values and Circuit.objects.filter(name=circuit.name).exclude(pk=circuit.pk).exists():
-        raise CircuitRefused("name_taken", "name", "There is a circuit of this name already.")
+        raise CircuitRefused("name_taken", "name", gettext("There is a circuit of this name already."))
     if circuit.parent_id is not None:
         current(Circuit.objects.all(), circuit.parent_id)
         given = [name for name in ROOT_FIELDS if name in values]
-        sentence = "Set on the root of the tree, for all of it."
+        sentence = gettext("Set on the root of the tree, for all of it.")
         refuse([Problem("of_root_only", name, sentence) for name in given])
         if circuit.pk is not None and circuit.parent_id in subtree_ids([circuit.pk]):
-            raise CircuitRefused("cycle", "parent", "A circuit can't be below itself.")
+            raise CircuitRefused("cycle", "parent", gettext("A circuit can't be below itself."))
     elif circuit.strategy == Strategy.SOLAR and not circuit.has_meter:
         blame = "has_meter" if "has_meter" in values and "strategy" not in values else "strategy"
-        sentence = "Solar surplus is what the meter of this circuit tells of: it has none."
+        sentence = gettext("Solar surplus is what the meter of this circuit tells of: it has none.")
         raise CircuitRefused("meter_needed", blame, sentence)
 
 

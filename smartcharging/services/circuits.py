@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from smartcharging.circuit_selectors import root_of, subtree_ids
 from smartcharging.models import Circuit, CircuitMember
@@ -72,7 +73,9 @@ def delete_circuit(*, circuit: Circuit, actor: str, origin: str) -> None:
         lock_circuits(circuit.tenant_id)
         row = current(Circuit.objects.all(), circuit.pk)
         if Circuit.objects.filter(parent=row).exists():
-            raise CircuitRefused("has_children", "parent", "Circuits hang below it: move or delete those first.")
+            raise CircuitRefused(
+                "has_children", "parent", gettext("Circuits hang below it: move or delete those first.")
+            )
         root_id = root_of(row).pk
         places = _members_below(row).values_list("charge_point_id", "evse_number")
         release_connectors(tenant_id=row.tenant_id, connectors=list(places))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext, gettext_noop
 
 from chargepoints.models import BulkCommand, BulkTarget, ChargePoint, Command
 from chargepoints.services.bulk import Order, create_bulk
@@ -19,7 +20,7 @@ from tenants.context import tenant_transaction
 
 State, Source = ChargingProfile.State, ChargingProfile.Source
 ACTION = "ClearChargingProfile"
-HELD = "Load management holds one of these profiles."
+HELD = gettext_noop("Load management holds one of these profiles.")
 
 
 class HeldByLoadManagement(Exception):
@@ -75,7 +76,7 @@ def clear_profiles(
     """
     with tenant_transaction(charge_point.tenant_id):
         if held_profiles(criteria).filter(charge_point=charge_point).exists():
-            raise HeldByLoadManagement(HELD)
+            raise HeldByLoadManagement(gettext(HELD))
         matched = matched_profiles(criteria).filter(charge_point=charge_point).count()
         command = send_command(
             charge_point=charge_point,

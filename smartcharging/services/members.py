@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from chargepoints.models import Evse
 from smartcharging.circuit_selectors import root_of
 from smartcharging.models import Circuit, CircuitMember
@@ -50,7 +52,9 @@ def update_member(*, member: CircuitMember, values: Mapping[str, Any], actor: st
             return row
         if place != (row.charge_point_id, row.evse_number):
             # Its allotment is what another connector may take.
-            raise CircuitRefused("another_connector", "charge_point", "Remove it, and add the other connector.")
+            raise CircuitRefused(
+                "another_connector", "charge_point", gettext("Remove it, and add the other connector.")
+            )
         _save(row, values)
         if "circuit" in changes:
             follow_circuits(tenant_id=row.tenant_id, members=[row])
@@ -84,12 +88,16 @@ def _check_connector(member: CircuitMember) -> None:
     # A station that was never here has told of none: it may be entered beforehand.
     if known and member.evse_number not in known:
         there = ", ".join(map(str, sorted(known)))
-        sentence = f"{member.charge_point.identity} has no connector {member.evse_number} (it has: {there})."
+        sentence = gettext("%(identity)s has no connector %(evse_number)s (it has: %(there)s).") % {
+            "identity": member.charge_point.identity,
+            "evse_number": member.evse_number,
+            "there": there,
+        }
         raise CircuitRefused("no_such_connector", "evse_number", sentence)
     taken = CircuitMember.objects.select_related("circuit").filter(
         charge_point=member.charge_point, evse_number=member.evse_number
     )
     other = taken.first()
     if other is not None:
-        sentence = f"The connector is on the circuit {other.circuit.name!r} already."
+        sentence = gettext("The connector is on the circuit %(name)s already.") % {"name": f"{other.circuit.name!r}"}
         raise CircuitRefused("connector_taken", "evse_number", sentence)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chargepoints.models import IdTag, Transaction
 from smartcharging.departures import next_departure
@@ -49,13 +50,15 @@ def set_session_need(
     now = now or timezone.now()
     departure = values.get("departure_at")
     if departure is not None and departure <= now:
-        raise NeedRefused("departure_passed", "departure_at", "The departure must be in the future.")
+        raise NeedRefused("departure_passed", "departure_at", gettext("The departure must be in the future."))
     if departure is not None and departure > now + FARTHEST:
-        raise NeedRefused("too_far_ahead", "departure_at", f"At most {FARTHEST.days} days ahead.")
+        raise NeedRefused(
+            "too_far_ahead", "departure_at", gettext("At most %(days)s days ahead.") % {"days": FARTHEST.days}
+        )
     with tenant_transaction(session.tenant_id):
         current = Transaction.objects.select_for_update(of=("self",)).get(pk=session.pk)
         if current.state != Transaction.State.ACTIVE:
-            raise NeedRefused("session_ended", "", "The session has ended.")
+            raise NeedRefused("session_ended", "", gettext("The session has ended."))
         wanted = {name: values.get(name) for name in ("departure_at", *FIELDS)}
         before = SessionNeed.objects.filter(transaction=current).first()
         row, _ = SessionNeed.objects.update_or_create(

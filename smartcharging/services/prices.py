@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from smartcharging.allocation.shapes import Price
 from smartcharging.models import Circuit, EnergyPrice, Strategy
@@ -46,7 +47,7 @@ class PricesRefused(Exception):
     """Nothing was stored."""
 
     def __init__(self, faults: Iterable[PriceFault]) -> None:
-        super().__init__("The prices have faults.")
+        super().__init__(gettext("The prices have faults."))
         self.faults = sorted(faults)
 
 
@@ -126,23 +127,51 @@ def prices_between(zone: str, start: datetime, end: datetime) -> list[Price]:
 def _faults_of(prices: Sequence[NewPrice], now: datetime) -> list[PriceFault]:
     """Of the delivery by itself."""
     if not prices:
-        return [PriceFault(-1, "prices", "none", "Give one price at least.")]
+        return [PriceFault(-1, "prices", "none", gettext("Give one price at least."))]
     if len(prices) > MOST_PRICES:
-        return [PriceFault(-1, "prices", "too_many", f"At most {MOST_PRICES} prices at a time.")]
+        return [
+            PriceFault(
+                -1,
+                "prices",
+                "too_many",
+                gettext("At most %(most_prices)s prices at a time.") % {"most_prices": MOST_PRICES},
+            )
+        ]
     found = []
     for index, one in enumerate(prices):
         if one.end_at <= one.start_at:
-            found.append(PriceFault(index, "end_at", "ends_before_start", "The end must be after the start."))
+            found.append(PriceFault(index, "end_at", "ends_before_start", gettext("The end must be after the start.")))
         elif one.end_at - one.start_at > LONGEST:
-            found.append(PriceFault(index, "end_at", "too_long", f"One price holds for {LONGEST.days} days at most."))
+            found.append(
+                PriceFault(
+                    index,
+                    "end_at",
+                    "too_long",
+                    gettext("One price holds for %(days)s days at most.") % {"days": LONGEST.days},
+                )
+            )
         if one.start_at > now + FARTHEST:
-            found.append(PriceFault(index, "start_at", "too_far_ahead", f"At most {FARTHEST.days} days ahead."))
+            found.append(
+                PriceFault(
+                    index,
+                    "start_at",
+                    "too_far_ahead",
+                    gettext("At most %(days)s days ahead.") % {"days": FARTHEST.days},
+                )
+            )
     if found:
         return found
     order = sorted(range(len(prices)), key=lambda index: (prices[index].start_at, index))
     for before, index in pairwise(order):
         if prices[index].start_at < prices[before].end_at:
-            found.append(PriceFault(index, "start_at", "overlaps", f"Overlaps with {_span(prices[before])}."))
+            found.append(
+                PriceFault(
+                    index,
+                    "start_at",
+                    "overlaps",
+                    gettext("Overlaps with %(prices)s.") % {"prices": _span(prices[before])},
+                )
+            )
     return found
 
 
@@ -155,12 +184,12 @@ def _faults_beside(prices: Sequence[NewPrice], zone: str, currency: str, stored:
         # The first that ends after it begins: they don't overlap each other.
         place = bisect_right(ends, row.start_at)
         if place < len(order) and prices[order[place]].start_at < row.end_at:
-            text = f"Overlaps with the stored price of {_span(row)}; PUT replaces a span."
+            text = gettext("Overlaps with the stored price of %(row)s; PUT replaces a span.") % {"row": _span(row)}
             found.append(PriceFault(order[place], "start_at", "overlaps", text))
     later = EnergyPrice.objects.filter(zone=zone, start_at__gte=ends[-1]).exclude(currency=currency).first()
     stranger = next((row for row in stored if row.currency != currency), later)
     if stranger is not None:
-        text = f"The prices of this zone are in {stranger.currency}."
+        text = gettext("The prices of this zone are in %(currency)s.") % {"currency": stranger.currency}
         found.append(PriceFault(-1, "currency", "another_currency", text))
     return found
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from smartcharging.models import Circuit, CircuitLimit
 from smartcharging.services.waking import wake_of_circuits
@@ -51,9 +52,11 @@ def set_circuit_limit(
         # One at a time, so that the count holds.
         locked = Circuit.objects.select_for_update(of=("self",)).filter(pk=circuit.pk).first()
         if locked is None:
-            raise LimitRefused("gone", "", "The circuit was removed meanwhile.")
+            raise LimitRefused("gone", "", gettext("The circuit was removed meanwhile."))
         if CircuitLimit.objects.filter(circuit=locked, end_at__gt=now, cancelled_at=None).count() >= MOST_LIMITS:
-            sentence = f"The circuit has {MOST_LIMITS} limits that run or are to come: cancel some first."
+            sentence = gettext("The circuit has %(most_limits)s limits that run or are to come: cancel some first.") % {
+                "most_limits": MOST_LIMITS
+            }
             raise LimitRefused("too_many_limits", "", sentence)
         row = CircuitLimit.objects.create(
             tenant_id=circuit.tenant_id,
@@ -88,15 +91,17 @@ def _check(
     limit_a: Decimal | None, limit_w: Decimal | None, start_at: datetime, end_at: datetime, now: datetime
 ) -> None:
     if (limit_a is None) == (limit_w is None):
-        raise LimitRefused("one_unit", "limit_w", "Give the limit in A or in W: exactly one of them.")
+        raise LimitRefused("one_unit", "limit_w", gettext("Give the limit in A or in W: exactly one of them."))
     if end_at <= start_at:
-        raise LimitRefused("ends_before_start", "end_at", "The end must be after the start.")
+        raise LimitRefused("ends_before_start", "end_at", gettext("The end must be after the start."))
     if end_at <= now:
-        raise LimitRefused("over_already", "end_at", "The end must be in the future.")
+        raise LimitRefused("over_already", "end_at", gettext("The end must be in the future."))
     if start_at > now + FARTHEST:
-        raise LimitRefused("too_far_ahead", "start_at", f"At most {FARTHEST.days} days ahead.")
+        raise LimitRefused(
+            "too_far_ahead", "start_at", gettext("At most %(days)s days ahead.") % {"days": FARTHEST.days}
+        )
     if end_at - max(start_at, now) > LONGEST:
-        sentence = f"At most {LONGEST.days} days: for longer, change the capacity."
+        sentence = gettext("At most %(days)s days: for longer, change the capacity.") % {"days": LONGEST.days}
         raise LimitRefused("too_long", "end_at", sentence)
 
 

@@ -10,9 +10,12 @@ from smartcharging.models import Circuit
 from smartcharging.services.monitoring import Findings, OverCapacity, OverLimit
 from smartcharging.services.reading import Tree
 from tenants.context import tenant_transaction
+from tenants.stored_words import stored
 
-KEPT_AGAIN = "It keeps to its limit again."
-CIRCUIT_KEPT = "The circuit carries no more than it may."
+KEPT_AGAIN = stored("It keeps to its limit again.")
+CIRCUIT_KEPT = stored("The circuit carries no more than it may.")
+TAKES_MORE = stored("Takes %(amps)s A, may take %(limit)s A (%(circuit)s).")
+CARRIES_MORE = stored("%(circuit)s carries %(amps)s A on L%(phase)s, and may carry %(capacity)s A.")
 AMPERE, CURRENT = "A", "Current.Import"
 
 
@@ -68,7 +71,7 @@ def _of_connector(one: OverLimit) -> Incident:
         limit_value=_number(one.limit_a),
         worst_value=_number(one.amps),
         last_value=_number(one.amps),
-        detail=f"Takes {one.amps:.1f} A, may take {one.limit_a:.1f} A ({member.circuit.name}).",
+        detail=TAKES_MORE % {"amps": f"{one.amps:.1f}", "limit": f"{one.limit_a:.1f}", "circuit": member.circuit.name},
     )
 
 
@@ -97,7 +100,13 @@ def _of_circuits(
             limit_value=_number(one.capacity_a),
             worst_value=_number(one.amps),
             last_value=_number(one.amps),
-            detail=f"{one.circuit.name} carries {one.amps:.1f} A on L{one.phase + 1}, and may carry {one.capacity_a:.1f} A.",
+            detail=CARRIES_MORE
+            % {
+                "circuit": one.circuit.name,
+                "amps": f"{one.amps:.1f}",
+                "phase": one.phase + 1,
+                "capacity": f"{one.capacity_a:.1f}",
+            },
         )
 
 

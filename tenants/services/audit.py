@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model
+from django.utils.translation import override
 
 from tenants.context import current_tenant_id
 from tenants.models import AuditEntry
@@ -26,6 +27,9 @@ def record(*, actor: str, origin: str, action: str, target: Model, changes: dict
 
 def record_export(*, actor: str, origin: str, model: type[Model], changes: dict[str, Any]) -> AuditEntry:
     """Someone took rows of a list along: which (`changes`: the format, the filter, how many), in the open transaction."""
+    # The trail is in one language, whoever wrote it.
+    with override("en"):
+        listed = str(model._meta.verbose_name_plural)
     return AuditEntry.objects.create(
         tenant_id=current_tenant_id(),
         actor=actor[:150],
@@ -33,7 +37,7 @@ def record_export(*, actor: str, origin: str, model: type[Model], changes: dict[
         action="export",
         object_type=model._meta.model_name or "",
         object_id="",
-        object_name=str(model._meta.verbose_name_plural)[:200],
+        object_name=listed[:200],
         changes=masked(changes),
     )
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from tenants.context import current_tenant_id
 from tenants.delivery.queue import newest_event
@@ -48,7 +49,7 @@ def create_webhook(
     if secret is not None:
         check_secret(secret)
     if Webhook.objects.count() >= MOST_PER_TENANT:
-        raise TooManyWebhooks(f"At most {MOST_PER_TENANT} webhooks.")
+        raise TooManyWebhooks(gettext("At most %(most_per_tenant)s webhooks.") % {"most_per_tenant": MOST_PER_TENANT})
     secret = secret or new_secret()
     tenant_id = current_tenant_id()
     row = Webhook.objects.create(
@@ -102,7 +103,7 @@ def redeliver(*, delivery: WebhookDelivery, who: Who) -> WebhookDelivery:
     """Send it again, whatever became of it. Raises NothingToRedeliver for one that waits at this moment."""
     row = WebhookDelivery.objects.select_for_update(of=("self",)).get(pk=delivery.pk)
     if row.state == WebhookDelivery.State.PENDING and row.next_at is None:
-        raise NothingToRedeliver("It waits to be sent already.")
+        raise NothingToRedeliver(gettext("It waits to be sent already."))
     row.state, row.attempts, row.next_at = WebhookDelivery.State.PENDING, 0, None
     row.save(update_fields=["state", "attempts", "next_at"])
     Webhook.objects.filter(pk=row.webhook_id).update(rests_until=None)

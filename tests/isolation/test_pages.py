@@ -252,7 +252,7 @@ def test_what_is_for_platform_staff_is_for_nobody_of_b(both: Cast) -> None:
 
 def test_staff_of_a_suspended_tenant_read_and_change_nothing(both: Cast) -> None:
     superuser().execute("UPDATE tenants_tenant SET status = 'suspended' WHERE id = %s", [B.number])
-    own_affairs = {reverse("admin:choose_tenant"), "/admin/login/", LEAVING}
+    own_affairs = {reverse("admin:choose_tenant"), reverse("set_language"), "/admin/login/", LEAVING}
     own_affairs |= {reverse(f"admin:{one.name}") for one in entrance_urls if "<" not in str(one.pattern)}
     for route in office_routes():
         for path in route.paths({})[:1]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from django.utils.translation import gettext
+
 from chargepoints.services.importing.table import MOST_ERRORS, Fault
 from chargepoints.services.importing.text import UTF8
 
@@ -17,7 +19,7 @@ class InvalidFile(Exception):
     """The file can't be taken as it is; nothing was."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("The file has faults.")
+        super().__init__(gettext("The file has faults."))
         self.faults = sorted(faults)[:MOST_ERRORS]
 
 
