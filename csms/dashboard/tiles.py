@@ -63,6 +63,10 @@ def _online(fleet: FleetNow) -> Tile:
     )
 
 
+# Readings of one moment and of the next differ.
+SLIGHT_W = 1000
+
+
 def _charging(fleet: FleetNow) -> Tile:
     note = ngettext("of %(count)s connector", "of %(count)s connectors", fleet.connectors)
     return Tile(
@@ -84,10 +88,12 @@ def _power(fleet: FleetNow) -> Tile:
         return replace(tile, note=_("the limit is 0 kW"), level="warn")
     told = {"share": percent_text(limit.power_w, limit.limit_w), "limit": power_text(limit.limit_w)}
     title = _("%(power)s are taken under circuits; their connections carry %(limit)s together, grid signals counted.")
-    filled = limit.power_w / limit.limit_w
+    filled, elsewhere = limit.power_w / limit.limit_w, fleet.power_w - limit.power_w
     return replace(
         tile,
-        note=_("%(share)s of %(limit)s") % told,
+        # What hangs on no circuit is no part of the share: the note must not read as if it were.
+        note=(_("%(share)s of %(limit)s") if elsewhere <= SLIGHT_W else _("under circuits %(share)s of %(limit)s"))
+        % told,
         title=title % {"power": power_text(limit.power_w), "limit": power_text(limit.limit_w)},
         share=_share(limit.power_w, limit.limit_w),
         level="bad" if filled > 1 else "warn" if filled > Decimal("0.9") else "",

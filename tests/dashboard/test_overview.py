@@ -118,6 +118,8 @@ def test_power_is_held_against_what_the_connections_carry(client: Client, tenant
         CircuitMember.objects.create(tenant=tenant, circuit=circuit, charge_point=station, evse_number=1)
     charge(station, 50_000)
     assert tiles(client)["power"].note == "50.0 % of 100.0 kW"
+    charge(make_station(tenant, "ELSEWHERE"), 20_000)
+    assert tiles(client)["power"].note == "under circuits 50.0 % of 100.0 kW"
     now = timezone.now()
     with tenant_transaction(tenant.pk):
         CircuitLimit.objects.create(
@@ -126,7 +128,7 @@ def test_power_is_held_against_what_the_connections_carry(client: Client, tenant
         )
     tile = tiles(client)["power"]
     # 30 A on three phases, and the other connection.
-    assert (tile.note, tile.level) == ("96.7 % of 51.7 kW", "warn")
+    assert (tile.note, tile.level) == ("under circuits 96.7 % of 51.7 kW", "warn")
 
 
 def test_today_is_compared_with_the_same_day_last_week_up_to_now(tenant: Tenant, client: Client) -> None:
