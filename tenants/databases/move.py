@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from tenants.context import directory_transaction, in_database, system_connection, system_transaction
 from tenants.databases import placement, rows
+from tenants.databases.alone import UnderWay, alone, set_phase
 from tenants.databases.closing import NotQuiet, newest_event, shut_fence, wait_until_empty, wait_until_quiet
 from tenants.databases.copies import copy_tenant
 from tenants.databases.names import MAIN, OWNER, alias_of, called, is_known
@@ -113,8 +114,14 @@ def move_of(tenant_id: int) -> TenantMove | None:
 def go_on(move: TenantMove, work: Work) -> dict[str, int]:
     """All that is left of it; table -> rows copied. Raises NotQuiet, rows.RowsDiffer, RowsLeft, database errors.
 
-    Whatever it raises, the same call goes on later; until the switch, `undo_move` brings the tenant back.
+    Whatever it raises, the same call goes on later; until the switch, `undo_move` brings the tenant back. UnderWay while
+    another run is at it.
     """
+    with alone(move):
+        return _go_on(move, work)
+
+
+def _go_on(move: TenantMove, work: Work) -> dict[str, int]:
     work.reached("begun")
     if move.phase in (Phase.CLOSING, Phase.COPYING):
         _close(move, work)
@@ -142,12 +149,14 @@ def _close(move: TenantMove, work: Work) -> None:
     shut_fence(move)
     work.reached("fence shut")
     wait_until_empty(move, deadline)
-    _set_phase(move, Phase.COPYING)
+    set_phase(move, Phase.COPYING)
     work.reached("closed")
 
 
 def _copy(move: TenantMove, work: Work) -> None:
     """What an earlier attempt has left in the target goes first."""
+    # Once more, right before rows are erased there.
+    set_phase(move, Phase.COPYING)
     if move.target:
         copy_tenant(move.tenant_number, move.target)
     with in_database(move.target):
@@ -159,7 +168,7 @@ def _copy(move: TenantMove, work: Work) -> None:
     with directory_transaction():
         TenantMove.objects.filter(pk=move.pk).update(rows=copied)
     move.rows = copied
-    _set_phase(move, Phase.COPIED)
+    set_phase(move, Phase.COPIED)
     work.reached("copied")
 
 
@@ -205,10 +214,9 @@ def _switch(move: TenantMove) -> None:
         row.database, row.status = move.target, move.status_before
         row.save(update_fields=["database", "status"])
         _note(row, move.actor, "moved", move)
-        changed = {"phase": Phase.SWITCHED, "switched_at": timezone.now()}
-        TenantMove.objects.filter(pk=move.pk).update(**changed)
+        set_phase(move, Phase.SWITCHED)
+        TenantMove.objects.filter(pk=move.pk).update(switched_at=timezone.now())
         tell_status_changed()
-    move.phase = Phase.SWITCHED
     placement.forget()
 
 
@@ -224,11 +232,18 @@ def _erase_old(move: TenantMove, work: Work) -> None:
 
 
 def undo_move(move: TenantMove) -> None:
-    """Before the switch: the tenant goes on where it was. MoveRefused afterwards."""
+    """Before the switch: the tenant goes on where it was. MoveRefused afterwards, UnderWay while another run is at it."""
+    with alone(move):
+        _undo(move)
+
+
+def _undo(move: TenantMove) -> None:
     if move.phase == Phase.SWITCHED:
         raise MoveRefused(
             f"{move.tenant_slug} lives in {called(move.target)} by now: finish the move, then move it back."
         )
+    # First: whoever goes on after this was killed must copy anew, not switch to what is being erased.
+    set_phase(move, Phase.CLOSING)
     with in_database(move.target):
         erase_tables(move.tenant_number, lambda table, share, count: None, rows.left_tables())
         with system_transaction(), system_connection().cursor() as cursor:
@@ -242,19 +257,13 @@ def undo_move(move: TenantMove) -> None:
         row.status = move.status_before
         row.save(update_fields=["status"])
         _note(row, move.actor, "move given up", move)
+        _end(move, Phase.UNDONE)
         tell_status_changed()
-    _end(move, Phase.UNDONE)
 
 
 def _end(move: TenantMove, phase: str) -> None:
     with directory_transaction():
         TenantMove.objects.filter(pk=move.pk).update(phase=phase, ended_at=timezone.now())
-    move.phase = phase
-
-
-def _set_phase(move: TenantMove, phase: str) -> None:
-    with directory_transaction():
-        TenantMove.objects.filter(pk=move.pk).update(phase=phase)
     move.phase = phase
 
 
@@ -275,6 +284,7 @@ __all__ = [
     "MoveRefused",
     "NotQuiet",
     "RowsLeft",
+    "UnderWay",
     "Work",
     "begin_move",
     "go_on",

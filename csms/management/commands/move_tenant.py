@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from tqdm import tqdm
 
 from csms.stillness import still_at_work
-from tenants.databases.move import MoveRefused, NotQuiet, Work, begin_move, go_on, move_of, undo_move
+from tenants.databases.move import MoveRefused, NotQuiet, UnderWay, Work, begin_move, go_on, move_of, undo_move
 from tenants.databases.names import MAIN, MAIN_WORD, called, own_databases
 from tenants.databases.rows import RowsDiffer, left_tables, moved_tables
 from tenants.erasure.erase import RowsLeft
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                 self._undo(options["tenant"])
             else:
                 self._move(options["tenant"], MAIN if options["to"] == MAIN_WORD else options["to"], options["wait"])
-        except MoveRefused as error:
+        except (MoveRefused, UnderWay) as error:
             raise CommandError(str(error)) from None
 
     def _move(self, slug: str, target: str, wait_s: float) -> None:

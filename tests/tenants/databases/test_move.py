@@ -12,10 +12,12 @@ from chargepoints.events import ChargePointConnected
 from chargepoints.models import ChargePoint, Site
 from metering.models import AggregationState, DirtyRange
 from tenants.context import directory_transaction, in_database, system_transaction, tenant_transaction
+from tenants.databases import move as move_module
 from tenants.databases.fence import TenantMoving
-from tenants.databases.move import MoveRefused, NotQuiet, Work, begin_move, go_on, move_of, undo_move
+from tenants.databases.move import MoveRefused, NotQuiet, UnderWay, Work, begin_move, go_on, move_of, undo_move
 from tenants.databases.rows import moved_tables
 from tenants.delivery.feed import settled_events, settled_id
+from tenants.erasure.erase import erase_tables
 from tenants.events import publish
 from tenants.models import ClosedTenant, OutboxEvent, PlatformEntry, Tenant, TenantMove
 from tests.isolation.marks import A, B
@@ -120,6 +122,48 @@ def test_until_the_switch_a_move_is_given_up_without_a_trace(owned: Tenant) -> N
     assert switched is not None
     with pytest.raises(MoveRefused, match="finish the move"):
         undo_move(switched)
+
+
+def test_a_move_given_up_half_way_and_then_gone_on_with_loses_nothing(
+    owned: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows in the target were complete, and are erased when the one who gives up is killed."""
+    before = digests_of("", B.number)
+    with pytest.raises(KilledError):
+        go_on(begin_move(slug=B.slug, target=SPARE, actor="test"), work(killed_at("copied")))
+    erase = erase_tables
+
+    def erase_and_die(*given: Any) -> Any:
+        erase(*given)
+        raise KilledError
+
+    move = move_of(B.number)
+    assert move is not None
+    monkeypatch.setattr(move_module, "erase_tables", erase_and_die)
+    with pytest.raises(KilledError):
+        undo_move(move)
+    monkeypatch.undo()
+    go_on(begin_move(slug=B.slug, target=SPARE, actor="test"), work())
+    assert digests_of(SPARE, B.number) == before
+
+
+def test_a_second_run_beside_the_first_is_refused_and_harms_nothing(owned: Tenant) -> None:
+    before, refused = digests_of("", B.number), []
+    stale = begin_move(slug=B.slug, target=SPARE, actor="test")
+
+    def beside(step: str) -> None:
+        for act in (lambda: go_on(stale, work()), lambda: undo_move(stale)):
+            with pytest.raises(UnderWay, match="at this moment"):
+                act()
+            refused.append(step)
+
+    go_on(begin_move(slug=B.slug, target=SPARE, actor="test"), work(beside))
+    assert {*refused} == {*STEPS}
+    # What it still believes of the move is not acted upon.
+    for act in (lambda: go_on(stale, work()), lambda: undo_move(stale)):
+        with pytest.raises(UnderWay, match="has ended"):
+            act()
+    assert digests_of(SPARE, B.number) == before
 
 
 def test_a_suspended_tenant_stays_suspended(owned: Tenant) -> None:
