@@ -1,7 +1,7 @@
 """Readers of the feed with a cursor miss nothing, however transactions that publish overlap."""
 
-import os
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from chargepoints.events import StatusChanged
-from tenants.context import APP_ALIAS, system_transaction, tenant_transaction
+from tenants.context import APP_ALIAS, system_connection, system_transaction, tenant_transaction
 from tenants.delivery.feed import settled_events, settled_id
 from tenants.events import publish
 from tenants.models import OutboxEvent, Tenant
@@ -21,6 +21,8 @@ INSERT = (
     "VALUES (%s, gen_random_uuid(), 'connector.status', now(), %s, '{}', now())"
 )
 NUMBER = "SELECT pg_current_xact_id()"
+WRITERS, COMMITTED = 8, 26
+DEADLINE_S = 60.0
 
 
 class Writer:
@@ -64,6 +66,13 @@ class Reader:
         self._cursor = rows[-1].pk if rows else self._cursor
         return [row.charge_point for row in rows]
 
+    def read_until(self, count: int) -> list[str]:
+        """So many, and what else comes: transactions elsewhere on the server may hold them back for a while."""
+        found, deadline = self.read(), time.monotonic() + DEADLINE_S
+        while len(found) < count and time.monotonic() < deadline:
+            found += self.read()
+        return found + self.read()
+
 
 @pytest.fixture
 def reader(tenant: Tenant) -> Reader:
@@ -79,7 +88,7 @@ def test_an_event_of_an_older_transaction_with_a_newer_id_hides_none_before_it(t
     older.publish("second id").commit()
     assert reader.read() == []
     younger.commit()
-    assert reader.read() == ["first id", "second id"]
+    assert reader.read_until(2) == ["first id", "second id"]
 
 
 def test_a_younger_transaction_that_commits_first_waits_for_the_older(tenant: Tenant, reader: Reader) -> None:
@@ -87,24 +96,24 @@ def test_a_younger_transaction_that_commits_first_waits_for_the_older(tenant: Te
     younger.publish("second id").commit()
     assert reader.read() == []
     older.commit()
-    assert reader.read() == ["first id", "second id"]
+    assert reader.read_until(2) == ["first id", "second id"]
 
 
 def test_an_id_of_a_transaction_that_was_rolled_back_is_not_waited_for(tenant: Tenant, reader: Reader) -> None:
     gone = Writer(tenant).begin().publish("first id")
     Writer(tenant).begin().publish("second id").commit()
     gone.roll_back()
-    assert reader.read() == ["second id"]
+    assert reader.read_until(1) == ["second id"]
 
 
 def test_what_was_settled_is_read_while_something_newer_is_under_way(tenant: Tenant, reader: Reader) -> None:
     Writer(tenant).begin().publish("done").commit()
-    assert reader.read() == ["done"]
+    assert reader.read_until(1) == ["done"]
     slow = Writer(tenant).begin().publish("slow")
     Writer(tenant).begin().publish("after it").commit()
     assert reader.read() == []
     slow.commit()
-    assert reader.read() == ["slow", "after it"]
+    assert reader.read_until(2) == ["slow", "after it"]
 
 
 def test_an_idle_feed_writes_nothing(tenant: Tenant, reader: Reader) -> None:
@@ -114,17 +123,17 @@ def test_an_idle_feed_writes_nothing(tenant: Tenant, reader: Reader) -> None:
                 charge_point="CP1", at=timezone.now(), connector_id=1, status="Available", error_code="", info=""
             )
         )
-    assert reader.read() == ["CP1"]
-    with psycopg.connect(os.environ["CSMS_TEST_SERVICES"]) as admin:
-        before = admin.execute(
-            "SELECT pg_current_xact_id_if_assigned(), pg_snapshot_xmax(pg_current_snapshot())"
-        ).fetchone()
+    assert reader.read_until(1) == ["CP1"]
+    before = versions()
     settled_id()
-    with psycopg.connect(os.environ["CSMS_TEST_SERVICES"]) as admin:
-        after = admin.execute(
-            "SELECT pg_current_xact_id_if_assigned(), pg_snapshot_xmax(pg_current_snapshot())"
-        ).fetchone()
-    assert before == after
+    assert versions() == before
+
+
+def versions() -> list[Any]:
+    """Of the rows that say how far the feed is: each write makes another."""
+    with system_transaction(), system_connection().cursor() as cursor:
+        cursor.execute("SELECT sink, xmin::text, ctid::text FROM tenants_feedcursor ORDER BY sink")
+        return list(cursor.fetchall())
 
 
 def test_readers_and_writers_side_by_side_lose_and_double_nothing(tenant: Tenant) -> None:
@@ -143,12 +152,12 @@ def test_readers_and_writers_side_by_side_lose_and_double_nothing(tenant: Tenant
         try:
             while not over.is_set():
                 mine += reader.read()
-            mine += reader.read()
+            mine += reader.read_until(WRITERS * COMMITTED - len(mine))
         finally:
             connections.close_all()
 
     readers = [threading.Thread(target=read, args=(mine,)) for mine in seen]
-    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
     for thread in (*readers, *writers):
         thread.start()
     for thread in writers:
@@ -158,7 +167,7 @@ def test_readers_and_writers_side_by_side_lose_and_double_nothing(tenant: Tenant
         thread.join()
     with system_transaction():
         every = list(OutboxEvent.objects.order_by("pk").values_list("charge_point", flat=True))
-    assert len(every) == 8 * 26
+    assert len(every) == WRITERS * COMMITTED
     assert seen == [every, every]
 
 
