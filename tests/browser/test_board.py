@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from chargepoints.models import Connector, Gateway, Site, StationConnection, Transaction
+from chargepoints.models import ChargePoint, Connector, Gateway, Site, StationConnection, Transaction
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant, User
 from tests.api.conftest import make_session, make_station
@@ -84,6 +84,29 @@ def test_filters_stand_in_the_address_and_hold_after_a_reload(fleet: list[Any], 
     page.click("text=Show all")
     expect(page.locator(".board-tile:visible")).to_have_count(4)
     assert "?" not in page.url
+
+
+def test_a_large_board_is_drawn_to_its_end_in_order_and_newcomers_find_their_place(
+    tenant: Tenant, alice: User, signed_in: Open
+) -> None:
+    """It begins with what is in view: the rest, and what a filter left out, follows."""
+    expect.set_options(timeout=PATIENCE_MS)
+    names = [f"S{number}" for number in range(1, 601)]
+
+    def create(*identities: str) -> None:
+        with tenant_transaction(tenant.pk):
+            ChargePoint.objects.bulk_create(
+                ChargePoint(tenant=tenant, identity=one, identity_key=one.casefold()) for one in identities
+            )
+
+    create(*(name for name in reversed(names) if name != "S17"))
+    page = signed_in("/admin/board/?q=S60")
+    expect(page.locator(".board-tile")).to_have_text([re.compile(f"^{name}\\D") for name in ("S60", "S600")])
+    page.click("text=Show all")
+    expect(page.locator(".board-tile")).to_have_count(len(names) - 1)
+    create("S17")
+    expect(page.locator(".board-tile")).to_have_count(len(names))
+    assert page.locator(".board-name").all_text_contents() == names
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])

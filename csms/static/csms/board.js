@@ -7,8 +7,13 @@
   const words = JSON.parse(document.getElementById("board-words").textContent);
   const part = (name) => board.querySelector(`[data-${name}]`);
   const mark = part("mark"), filter = part("filter"), counts = part("counts"), sum = part("sum"), places = part("sites");
-  const number = new Intl.NumberFormat(document.documentElement.lang || "en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
-  const tiles = new Map(), drawn = new Map(), sections = new Map();
+  const { number, text, look, placeOf, linkOf, card, write, writeTimes } = window.csmsTiles(board, words);
+  const numeric = new Intl.Collator(undefined, { numeric: true }), names = new Intl.Collator();
+  // So long may a key press wait; the first is more than a screen full.
+  const SLICE_MS = 12, FIRST_MS = 16;
+  // All tiles; the cards of those that have been drawn; sections of sites, and in their order.
+  const tiles = new Map(), drawn = new Map(), sections = new Map(), inOrder = [];
+  let shownIn = new Map(), waiting = null, filling = 0;
   const views = [...board.querySelectorAll("[data-view]")], watchers = [];
   let sites = {}, heardAt = 0, socket = null, attempts = 0;
   let view = new URLSearchParams(window.location.search).get("view") === "map" ? "map" : "tiles";
@@ -21,73 +26,86 @@
     element.append(...children);
     return element;
   };
-  const text = (element, value) => { if (element.textContent !== value) element.textContent = value; };
-  const look = (status) => words.statuses[status] || { text: status || words.unknown, kind: "off", icon: "help" };
-  const placeOf = (tile) => (tile.evse ? `${tile.station} / ${tile.evse}${tile.connector > 1 ? `.${tile.connector}` : ""}` : tile.station);
-
-  const since = (iso) => {
-    const seconds = Math.max(0, Math.round((Date.now() - Date.parse(iso)) / 1000));
-    const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
-    if (days) return `${days} ${words.days} ${hours % 24} h`;
-    if (hours) return `${hours}:${String(minutes % 60).padStart(2, "0")} h`;
-    return `${minutes}:${String(seconds % 60).padStart(2, "0")} min`;
-  };
-
-  const card = () => {
-    const name = make("span", "board-name"), icon = make("span", "material-symbols-outlined"), word = make("span");
-    icon.setAttribute("aria-hidden", "true");
-    const power = make("span", "board-power"), energy = make("span", "board-more"), more = make("span", "board-more");
-    const link = make("a", "board-tile", name, make("span", "board-state", icon, word), power, energy, more);
-    return { item: make("li", "", link), link, name, icon, word, power, energy, more, site: undefined };
-  };
-
-  const linkOf = (tile) => (tile.session
-    ? board.dataset.session.replace("/0/", `/${tile.session.id}/`) : board.dataset.station.replace("/0/", `/${tile.station_id}/`));
 
   const draw = (key, tile) => {
+    const site = String(tile.site_id);
     let shown = drawn.get(key);
-    if (!shown) drawn.set(key, (shown = card()));
-    const kind = look(tile.status), session = tile.session;
-    shown.link.className = `board-tile board-${kind.kind}`;
-    shown.link.href = linkOf(tile);
-    text(shown.name, placeOf(tile));
-    text(shown.icon, kind.icon);
-    text(shown.word, tile.error ? `${kind.text}: ${tile.error}` : kind.text);
-    shown.word.title = shown.word.textContent;
-    text(shown.power, session && session.power_w !== null ? `${number.format(session.power_w / 1000)} kW` : "");
-    drawTimes(tile, shown);
-    if (shown.site !== String(tile.site_id)) {
-      shown.site = String(tile.site_id);
-      sectionOf(shown.site).grid.append(shown.item);
+    if (!shown) {
+      if (!fits(tile)) return;
+      drawn.set(key, (shown = { ...card(), key, place: placeOf(tile) }));
+    }
+    write(shown, tile);
+    if (shown.site !== site) {
+      if (shown.site !== undefined) leave(shown);
+      enter(shown, site);
     }
     shown.item.hidden = !fits(tile);
   };
 
-  const drawTimes = (tile, shown) => {
-    const session = tile.session;
-    if (session) {
-      const energy = session.energy_wh === null ? "" : `${number.format(session.energy_wh / 1000)} kWh · `;
-      text(shown.energy, `${energy}${since(session.started_at)}`);
-      text(shown.more, session.id_tag);
-    } else {
-      text(shown.energy, tile.since ? `${words.since} ${since(tile.since)}` : "");
-      text(shown.more, tile.reported ? `${words.was} ${look(tile.reported).text}` : "");
+  // Where it belongs in a list that is in order; most comes in that order.
+  const insert = (list, one, order, parent, elementOf) => {
+    let low = 0, high = list.length;
+    if (high && order(list[high - 1], one) <= 0) low = high;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (order(list[middle], one) <= 0) low = middle + 1; else high = middle;
     }
+    parent.insertBefore(elementOf(one), low < list.length ? elementOf(list[low]) : null);
+    list.splice(low, 0, one);
+  };
+
+  const byPlace = (one, other) => numeric.compare(one.place, other.place);
+  const enter = (shown, site) => {
+    const { cards, grid } = sectionOf(site);
+    insert(cards, Object.assign(shown, { site }), byPlace, grid, ({ item }) => item);
+  };
+  const leave = (shown) => {
+    const { cards } = sections.get(shown.site);
+    cards.splice(cards.indexOf(shown), 1);
+    shown.item.remove();
   };
 
   const nameOf = (site) => (site === "null" ? words.noSite : sites[site] ? sites[site].name : "?");
+  const bySite = (one, other) => (one === "null") - (other === "null") || names.compare(nameOf(one), nameOf(other)) || Number(one) - Number(other);
 
   const sectionOf = (site) => {
     let section = sections.get(site);
     if (section) return section;
-    const title = make("span"), count = make("span"), grid = make("ul", "board-grid");
-    section = { box: make("section", "board-site", make("h2", "", title, count), grid), title, count, grid };
-    text(title, nameOf(site));
+    const title = make("span", "", nameOf(site)), count = make("span"), grid = make("ul", "board-grid");
+    section = { site, box: make("section", "board-site", make("h2", "", title, count), grid), count, grid, cards: [] };
     sections.set(site, section);
-    const order = [...sections.keys()].sort((a, b) => (a === "null") - (b === "null") || nameOf(a).localeCompare(nameOf(b)));
-    const next = order[order.indexOf(site) + 1];
-    places.insertBefore(section.box, next === undefined ? null : sections.get(next).box);
+    insert(inOrder, section, (one, other) => bySite(one.site, other.site), places, ({ box }) => box);
+    tally(section);
     return section;
+  };
+  const tally = ({ site, box, count }) => {
+    box.hidden = !shownIn.has(site);
+    text(count, String(shownIn.get(site) || 0));
+  };
+
+  // What is in view first; the rest in slices, between which the page scrolls, takes keys and paints.
+  const queue = function* (keys) {
+    const at = new Map();
+    for (const key of keys) {
+      const tile = tiles.get(key), site = String(tile.site_id);
+      if (!at.has(site)) at.set(site, []);
+      at.get(site).push({ key, place: placeOf(tile) });
+    }
+    for (const site of [...at.keys()].sort(bySite)) for (const { key } of at.get(site).sort(byPlace)) yield key;
+  };
+  const fill = (budget) => {
+    const end = performance.now() + budget;
+    while (performance.now() < end) {
+      const { value: key, done } = waiting.next();
+      if (done) return;
+      if (tiles.has(key) && !drawn.has(key)) draw(key, tiles.get(key));
+    }
+    filling ||= window.setTimeout(() => { filling = 0; fill(SLICE_MS); });
+  };
+  const drawAll = () => {
+    summarise();
+    waiting = queue([...tiles.keys()].filter((key) => !drawn.has(key) && fits(tiles.get(key))));
+    fill(FIRST_MS);
   };
 
   // --- filters, kept in the address ---
@@ -106,8 +124,8 @@
     const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
     if (view === "map") query.set("view", view);
     window.history.replaceState(null, "", query.size ? `?${query}` : window.location.pathname);
-    for (const [key, tile] of tiles) drawn.get(key).item.hidden = !fits(tile);
-    summarise();
+    for (const [key, { item }] of drawn) item.hidden = !fits(tiles.get(key));
+    drawAll();
     tell(true);
   };
 
@@ -130,7 +148,8 @@
   };
 
   const summarise = () => {
-    const by = new Map(), shownIn = new Map();
+    const by = new Map();
+    shownIn = new Map();
     let power = 0, charging = 0, shown = 0;
     for (const tile of tiles.values()) {
       by.set(tile.status, (by.get(tile.status) || 0) + 1);
@@ -157,11 +176,7 @@
     const select = filter.elements.status;
     if ([...select.options].slice(1).map((one) => one.value).join() !== states.join()) options(select, states.map((state) => [state, look(state).text]));
     text(sum, `${charging} ${words.sessions} · ${number.format(power / 1000)} kW · ${shown} / ${tiles.size} ${words.shown}`);
-    for (const [site, section] of sections) {
-      const count = shownIn.get(site) || 0;
-      section.box.hidden = !count;
-      text(section.count, String(count));
-    }
+    for (const section of sections.values()) tally(section);
     part("empty").hidden = tiles.size > 0;
     part("none").hidden = !tiles.size || shown > 0;
   };
@@ -170,21 +185,20 @@
 
   const takeAll = (message) => {
     sites = message.sites;
-    tiles.clear(); drawn.clear(); sections.clear(); places.replaceChildren();
+    tiles.clear(); drawn.clear(); sections.clear(); inOrder.length = 0; places.replaceChildren();
     options(filter.elements.site, Object.entries(sites).map(([id, site]) => [id, site.name]).sort((a, b) => a[1].localeCompare(b[1])));
     const states = new Set(Object.values(message.tiles).map((tile) => tile.status));
     options(filter.elements.status, Object.keys(words.statuses).filter((state) => states.has(state)).map((state) => [state, look(state).text]));
     wanted = chosen();
-    const order = Object.entries(message.tiles).sort(([, a], [, b]) => placeOf(a).localeCompare(placeOf(b), undefined, { numeric: true }));
-    for (const [key, tile] of order) { tiles.set(key, tile); draw(key, tile); }
-    summarise();
+    for (const [key, tile] of Object.entries(message.tiles)) tiles.set(key, tile);
+    drawAll();
     tell(true);
   };
 
   const takeChanges = (message) => {
     for (const [key, tile] of Object.entries(message.tiles)) {
       if (tile) { tiles.set(key, tile); draw(key, tile); }
-      else if (tiles.delete(key)) { drawn.get(key).item.remove(); drawn.delete(key); }
+      else if (tiles.delete(key) && drawn.has(key)) { leave(drawn.get(key)); drawn.delete(key); }
     }
     summarise();
     tell(false);
@@ -196,9 +210,11 @@
     mark.textContent = mark.dataset[state];
   };
 
+  // The first line was opened by board_line.js.
   const connect = () => {
-    const scheme = window.location.protocol === "https:" ? "wss" : "ws";
-    const mine = (socket = new WebSocket(`${scheme}://${window.location.host}${board.dataset.socket}`));
+    const scheme = window.location.protocol === "https:" ? "wss" : "ws", early = window.csmsBoardLine;
+    window.csmsBoardLine = null;
+    const mine = (socket = early ? early.socket : new WebSocket(`${scheme}://${window.location.host}${board.dataset.socket}`));
     mine.onmessage = (event) => {
       heardAt = Date.now();
       attempts = 0;
@@ -218,12 +234,18 @@
       if (page && page.type === "opaqueredirect") { window.location.reload(); return; }
       window.setTimeout(connect, Math.min(15000, 500 * 2 ** attempts) * (0.5 + Math.random()));
     };
+    early?.heard.forEach(mine.onmessage);
+    if (early?.ended) mine.onclose(early.ended);
   };
 
   // Nothing for so long: the line is dead, whatever the browser believes.
   const watch = () => {
     if (socket && heardAt && Date.now() - heardAt > 40000) { heardAt = 0; socket.close(); }
-    if (!document.hidden && view === "tiles") for (const [key, tile] of tiles) if (!drawn.get(key).item.hidden) drawTimes(tile, drawn.get(key));
+    if (document.hidden || view !== "tiles") return;
+    for (const { box, cards } of sections.values()) {
+      if (box.checkVisibility?.({ contentVisibilityAuto: true }) === false) continue;
+      for (const shown of cards) if (!shown.item.hidden) writeTimes(shown, tiles.get(shown.key));
+    }
   };
 
   for (const [name, value] of new URLSearchParams(window.location.search)) if (["tag", "q"].includes(name)) filter.elements[name].value = value;

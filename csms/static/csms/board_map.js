@@ -229,7 +229,7 @@
     if (at.length) map.fitBounds(at, { padding: [70, 70], maxZoom: 15, animate: false });
   };
 
-  shared.watchers.push(async (anew) => {
+  const follow = async (anew) => {
     try { await load(); } catch { loading = null; text(nowhere.querySelector("b"), config.words.failed); nowhere.hidden = false; return; }
     if (!shared.shown()) return;
     if (!map) { create(); anew = true; }
@@ -238,5 +238,8 @@
     if (anew) { map.invalidateSize(false); fit(); }
     drawMarkers();
     drawList();
-  });
+  };
+  shared.watchers.push(follow);
+  // The board may have been told of all before this script was there.
+  if (shared.shown()) follow(true);
 })();
