@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,9 @@ def _make_company() -> Company:
         call_command("create_test_data", tenants=1, charge_points=STATIONS, days=DAYS, stdout=nowhere, stderr=nowhere)
     make_due_records()
     tenant, now = Tenant.objects.using("system").get(slug="test-1"), timezone.now()
-    Tenant.objects.using("system").filter(pk=tenant.pk).update(name="Nordlicht Charging", test_data=False)
+    Tenant.objects.using("system").filter(pk=tenant.pk).update(
+        name="Nordlicht Charging", test_data=False, created_at=now - timedelta(days=DAYS)
+    )
     circuit = _make_circuits(tenant)
     _watch_direct_current_too(tenant)
     write_down_load(tenant, now, 3 * 230 * sum(CAPACITY_A.values(), Decimal(0)))
@@ -97,19 +100,20 @@ def _make_company() -> Company:
 
 
 def _make_circuits(tenant: Tenant) -> Circuit:
-    """A connection for each site; at the head office with a feeder for all that charges with alternating current."""
+    """A connection for each site with all of its outlets; at the head office with a feeder for alternating current."""
     by = {"actor": "olga", "origin": "admin"}
     with tenant_transaction(tenant.pk):
         sites = {site.name: site for site in Site.objects.all()}
-        slow = Evse.objects.filter(number__gt=0).exclude(charge_point__model="DC50")
-        outlets = list(slow.filter(charge_point__site__name=OFFICE).select_related("charge_point"))
+        outlets = list(Evse.objects.filter(number__gt=0).select_related("charge_point__site"))
     values = [{"name": name, "site": site, "capacity": CAPACITY_A[name]} for name, site in sites.items()]
     roots = {one["name"]: create_circuit(tenant=tenant, values=one, **by) for one in values}
     root = update_circuit(circuit=roots[OFFICE], values={"base_load_a": Decimal(12)}, **by)
     garage = {"name": "Garage", "site": sites[OFFICE], "parent": root, "kind": "feeder", "capacity": Decimal(40)}
     feeder = create_circuit(tenant=tenant, values=garage, **by)
     for outlet in outlets:
-        add_member(circuit=feeder, values={"charge_point": outlet.charge_point, "evse_number": outlet.number}, **by)
+        station = outlet.charge_point
+        circuit = feeder if station.site == sites[OFFICE] and station.model != "DC50" else roots[station.site.name]
+        add_member(circuit=circuit, values={"charge_point": station, "evse_number": outlet.number}, **by)
     return root
 
 
