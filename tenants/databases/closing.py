@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from tenants.context import in_database, system_connection, system_transaction
-from tenants.databases.fence import WAIT_ALONE
+from tenants.databases.fence import HOLD_ALONE
 from tenants.delivery.mqtt import SINK
 from tenants.models import ClosedTenant, FeedCursor, OutboxEvent, TenantMove
 
@@ -57,7 +57,7 @@ def _still_inside(move: TenantMove, deadline: float) -> str:
     try:
         with in_database(move.source), system_transaction(), system_connection().cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = {patience_ms}")
-            cursor.execute(WAIT_ALONE, [move.tenant_number])
+            cursor.execute(HOLD_ALONE, [move.tenant_number])
     except DatabaseError as error:
         if getattr(error.__cause__, "sqlstate", "") != "55P03":
             raise

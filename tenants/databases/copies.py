@@ -67,6 +67,12 @@ def write_copy(cursor: Any, row: str) -> None:
     )
 
 
+def drop_copy(tenant_id: int, database: str) -> None:
+    """It doesn't live in `database` any more, which is not the main one; nothing there refers to it."""
+    with connections[f"{SYSTEM}@{database}"].cursor() as cursor:
+        cursor.execute("DELETE FROM tenants_tenant WHERE id = %s", [tenant_id])
+
+
 def mend_copies() -> int:
     """In the current database (`in_database`): the copies of all that live here; how many were not as they should be."""
     database = current_database()

@@ -43,7 +43,8 @@ DROP_FUNCTIONS = """
 DROP FUNCTION csms_enter_tenant(bigint);
 DROP FUNCTION csms_hold_tenant(bigint);
 """
-WAIT_ALONE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, (%s %% 2147483647)::int)"
+HOLD_ALONE = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, (%s %% 2147483647)::int)"
+HOLD_WITH_OTHERS = f"SELECT pg_advisory_xact_lock_shared({LOCK_CLASS}, (%s %% 2147483647)::int)"
 
 
 class TenantMoving(Exception):

@@ -19,18 +19,19 @@ from typing import Any
 from django.db import connections
 from django.utils import timezone
 
-from tenants.context import directory_transaction, in_database, system_connection, system_transaction
+from tenants.context import directory_transaction, in_database, system_transaction
 from tenants.databases import placement, rows
-from tenants.databases.alone import UnderWay, alone, set_phase
+from tenants.databases.alone import UnderWay, alone, require_alone, set_phase
+from tenants.databases.clearing import NotClosed, clear, close_and_clear, open_fence
 from tenants.databases.closing import NotQuiet, newest_event, shut_fence, wait_until_empty, wait_until_quiet
-from tenants.databases.copies import copy_tenant
+from tenants.databases.copies import copy_tenant, drop_copy
 from tenants.databases.names import MAIN, OWNER, alias_of, called, is_known
 from tenants.databases.numbering import OUTBOX, advance, free_sequences, read_sequence
 from tenants.databases.readiness import NotReady, check_ready
 from tenants.delivery.mqtt import moved_sink
-from tenants.erasure.erase import RowsLeft, erase_tables
+from tenants.erasure.erase import RowsLeft
 from tenants.erasure.export import Progress
-from tenants.models import ClosedTenant, FeedCursor, Tenant, TenantMove
+from tenants.models import FeedCursor, Tenant, TenantMove
 from tenants.services.platform_trail import record_for_platform
 from tenants.services.tenants import tell_status_changed
 
@@ -112,7 +113,7 @@ def move_of(tenant_id: int) -> TenantMove | None:
 
 
 def go_on(move: TenantMove, work: Work) -> dict[str, int]:
-    """All that is left of it; table -> rows copied. Raises NotQuiet, rows.RowsDiffer, RowsLeft, database errors.
+    """All that is left of it; table -> rows copied. Raises NotQuiet, rows.RowsDiffer, RowsLeft, NotClosed, database errors.
 
     Whatever it raises, the same call goes on later; until the switch, `undo_move` brings the tenant back. UnderWay while
     another run is at it.
@@ -146,6 +147,7 @@ def _close(move: TenantMove, work: Work) -> None:
         tell_status_changed()
     wait_until_quiet(lambda: work.still_at_work(tenant), deadline, work.settle_s)
     work.reached("quiet")
+    require_alone(move)
     shut_fence(move)
     work.reached("fence shut")
     wait_until_empty(move, deadline)
@@ -159,8 +161,7 @@ def _copy(move: TenantMove, work: Work) -> None:
     set_phase(move, Phase.COPYING)
     if move.target:
         copy_tenant(move.tenant_number, move.target)
-    with in_database(move.target):
-        erase_tables(move.tenant_number, lambda table, share, count: None, rows.left_tables())
+    close_and_clear(move.tenant_number, move.target)
     _advance_sequences(move)
     work.reached("target ready")
     copied = rows.copy_rows(move.tenant_number, move.source, move.target, work.copying)
@@ -184,8 +185,9 @@ def _advance_sequences(move: TenantMove) -> None:
 
 def _open_target(move: TenantMove) -> None:
     """Nobody is led there yet, but for processes that remember it from earlier: they find all that they need."""
+    require_alone(move)
     with in_database(move.target), system_transaction():
-        ClosedTenant.objects.filter(tenant_number=move.tenant_number).delete()
+        open_fence(move.tenant_number)
         # Published where it lived until now.
         mark, newest = moved_sink(move.tenant_number), newest_event(move)
         FeedCursor.objects.update_or_create(sink=mark, defaults={"cursor": newest})
@@ -224,11 +226,10 @@ def _erase_old(move: TenantMove, work: Work) -> None:
     """In batches. The copy of the tenant's row goes last; in the main database the row stays."""
     if move.target:
         copy_tenant(move.tenant_number, move.target)
-    with in_database(move.source):
-        erase_tables(move.tenant_number, work.erasing, rows.left_tables())
-        if move.source:
-            with system_transaction(), system_connection().cursor() as cursor:
-                cursor.execute("DELETE FROM tenants_tenant WHERE id = %s", [move.tenant_number])
+    clear(move.tenant_number, move.source, work.erasing)
+    if move.source:
+        require_alone(move)
+        drop_copy(move.tenant_number, move.source)
 
 
 def undo_move(move: TenantMove) -> None:
@@ -244,14 +245,12 @@ def _undo(move: TenantMove) -> None:
         )
     # First: whoever goes on after this was killed must copy anew, not switch to what is being erased.
     set_phase(move, Phase.CLOSING)
-    with in_database(move.target):
-        erase_tables(move.tenant_number, lambda table, share, count: None, rows.left_tables())
-        with system_transaction(), system_connection().cursor() as cursor:
-            ClosedTenant.objects.get_or_create(tenant_number=move.tenant_number)
-            if move.target:
-                cursor.execute("DELETE FROM tenants_tenant WHERE id = %s", [move.tenant_number])
+    close_and_clear(move.tenant_number, move.target)
+    require_alone(move)
+    if move.target:
+        drop_copy(move.tenant_number, move.target)
     with in_database(move.source), system_transaction():
-        ClosedTenant.objects.filter(tenant_number=move.tenant_number).delete()
+        open_fence(move.tenant_number)
     with directory_transaction():
         row = Tenant.objects.select_for_update(no_key=True).get(pk=move.tenant_number)
         row.status = move.status_before
@@ -263,6 +262,7 @@ def _undo(move: TenantMove) -> None:
 
 def _end(move: TenantMove, phase: str) -> None:
     with directory_transaction():
+        require_alone(move)
         TenantMove.objects.filter(pk=move.pk).update(phase=phase, ended_at=timezone.now())
     move.phase = phase
 
@@ -282,6 +282,7 @@ def _note(tenant: Tenant, actor: str, action: str, move: TenantMove) -> None:
 __all__ = [
     "MAIN",
     "MoveRefused",
+    "NotClosed",
     "NotQuiet",
     "RowsLeft",
     "UnderWay",

@@ -15,6 +15,7 @@ from django.db import connections
 from psycopg import sql
 
 from tenants.databases.directory import EVERYWHERE, is_in_directory
+from tenants.databases.fence import HOLD_WITH_OTHERS
 from tenants.databases.names import SYSTEM, alias_of
 from tenants.erasure.export import Progress
 from tenants.models import Tenant
@@ -90,6 +91,8 @@ def copy_rows(tenant_id: int, source: str, target: str, progress: Progress) -> d
             connection.execute("SET LOCAL extra_float_digits = 3")
         # References are checked by each statement: kept for the end, millions would fill the memory.
         writing.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # Whoever gives the move up meanwhile waits, and erases what arrives (clearing).
+        writing.execute(HOLD_WITH_OTHERS, [tenant_id])
         copied = {}
         for table in moved_tables():
             copied[table.name] = _Copying(reading, writing, tenant_id, table, progress).copy()

@@ -3,7 +3,7 @@
 Whoever is interrupted begins anew: what is gone is gone, the tenant itself goes last. Only its own rows are locked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ SELECT DISTINCT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE a.attname = 'tenant_id'
 """
 
+Guard = Callable[[int], None]
+
 
 class RowsLeft(Exception):
     """Something still writes for the tenant."""
@@ -32,60 +34,72 @@ class Erased:
     rows: int
 
 
-def erase_tables(tenant_id: int, progress: Progress, tables: Sequence[OwnedTable] | None = None) -> list[Erased]:
+def erase_tables(
+    tenant_id: int, progress: Progress, tables: Sequence[OwnedTable] | None = None, *, guard: Guard | None = None
+) -> list[Erased]:
     """Every row of the tenant's, in all tables but its own. RowsLeft where new ones keep coming.
 
-    `tables`: some only, those that refer to others first. In the current database.
+    `tables`: some only, those that refer to others first. In the current database. `guard(tenant_id)` is asked in the
+    transaction of each batch, before it: what it raises ends the erasing.
     """
     tables = owned_tables() if tables is None else tables
-    done = {table.name: _erase(tenant_id, table, progress) for table in tables}
+    batches = _Batches(tenant_id, progress, guard)
+    done = {table.name: batches.erase(table) for table in tables}
     # What was written meanwhile by a process that had read the tenant's state before it was suspended; and what hung
     # on stations that were deleted before.
     late = tables_with_rows(tenant_id, tables)
     for table in tables:
         if table.name in late:
-            done[table.name] += _by_tenant(tenant_id, table)
+            done[table.name] += batches.erase_late(table)
     if left := tables_with_rows(tenant_id, tables):
         raise RowsLeft(", ".join(left))
     return [Erased(name, rows) for name, rows in done.items()]
 
 
-def _erase(tenant_id: int, table: OwnedTable, progress: Progress) -> int:
-    rows = _by_parent(tenant_id, table, progress) if table.parent else _by_id(tenant_id, table, progress)
-    progress(table.name, 1.0, rows)
-    return rows
+class _Batches:
+    """One tenant's rows, a transaction for each batch."""
 
+    def __init__(self, tenant_id: int, progress: Progress, guard: Guard | None) -> None:
+        self._tenant, self._progress, self._guard = tenant_id, progress, guard
 
-def _by_id(tenant_id: int, table: OwnedTable, progress: Progress) -> int:
-    """The newest first: corrections before what they correct."""
-    total, rows = _count(tenant_id, table.name), 0
-    statement = (
-        f"DELETE FROM {table.name} WHERE tenant_id = %s AND id IN "
-        f"(SELECT id FROM {table.name} WHERE tenant_id = %s ORDER BY id DESC LIMIT {BATCH})"
-    )
-    while rows < total:
-        gone = _execute(tenant_id, statement, [tenant_id, tenant_id])
-        if not gone:
-            break
-        rows += gone
-        progress(table.name, min(1.0, rows / total), rows)
-    return rows
+    def erase(self, table: OwnedTable) -> int:
+        """The rows that went."""
+        rows = self._by_parent(table) if table.parent else self._by_id(table)
+        self._progress(table.name, 1.0, rows)
+        return rows
 
+    def erase_late(self, table: OwnedTable) -> int:
+        """Those that were written meanwhile: a few."""
+        return self._execute(f"DELETE FROM {table.name} WHERE tenant_id = %s", [self._tenant])
 
-def _by_parent(tenant_id: int, table: OwnedTable, progress: Progress) -> int:
-    """As many parents at a time as make a batch: a station may have sent a handful of readings or a million."""
-    parents, rows, at, size = parent_ids(tenant_id, table), 0, 0, 1
-    statement = f"DELETE FROM {table.name} WHERE tenant_id = %s AND {table.parent_column} = ANY(%s)"
-    while at < len(parents):
-        gone = _execute(tenant_id, statement, [tenant_id, parents[at : at + size]])
-        rows, at = rows + gone, at + size
-        size = max(1, size // 2) if gone > BATCH else min(MOST_PARENTS, size * 2)
-        progress(table.name, min(1.0, at / len(parents)), rows)
-    return rows
+    def _by_id(self, table: OwnedTable) -> int:
+        """The newest first: corrections before what they correct."""
+        total, rows = _count(self._tenant, table.name), 0
+        statement = (
+            f"DELETE FROM {table.name} WHERE tenant_id = %s AND id IN "
+            f"(SELECT id FROM {table.name} WHERE tenant_id = %s ORDER BY id DESC LIMIT {BATCH})"
+        )
+        while rows < total:
+            gone = self._execute(statement, [self._tenant, self._tenant])
+            if not gone:
+                break
+            rows += gone
+            self._progress(table.name, min(1.0, rows / total), rows)
+        return rows
 
+    def _by_parent(self, table: OwnedTable) -> int:
+        """As many parents at a time as make a batch: a station may have sent a handful of readings or a million."""
+        parents, rows, at, size = parent_ids(self._tenant, table), 0, 0, 1
+        statement = f"DELETE FROM {table.name} WHERE tenant_id = %s AND {table.parent_column} = ANY(%s)"
+        while at < len(parents):
+            gone = self._execute(statement, [self._tenant, parents[at : at + size]])
+            rows, at = rows + gone, at + size
+            size = max(1, size // 2) if gone > BATCH else min(MOST_PARENTS, size * 2)
+            self._progress(table.name, min(1.0, at / len(parents)), rows)
+        return rows
 
-def _by_tenant(tenant_id: int, table: OwnedTable) -> int:
-    return _execute(tenant_id, f"DELETE FROM {table.name} WHERE tenant_id = %s", [tenant_id])
+    def _execute(self, statement: str, values: list[Any]) -> int:
+        return _execute(self._tenant, statement, values, self._guard)
 
 
 def erase_people(tenant_id: int) -> int:
@@ -139,8 +153,10 @@ def _count(tenant_id: int, table: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _execute(tenant_id: int, statement: str, values: list[Any]) -> int:
+def _execute(tenant_id: int, statement: str, values: list[Any], guard: Guard | None = None) -> int:
     with system_transaction(), system_connection().cursor() as cursor:
+        if guard is not None:
+            guard(tenant_id)
         # Rows that are otherwise kept for good may go with their tenant only (metering 0008).
         cursor.execute("SELECT set_config('csms.erasing_tenant', %s, true)", [str(tenant_id)])
         cursor.execute(statement, values)

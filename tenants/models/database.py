@@ -57,6 +57,8 @@ class TenantMove(models.Model):
     started_at = models.DateTimeField(auto_now_add=True)
     switched_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # Of the run that is at it: the backend of the main database that holds its lock (tenants.databases.alone). Not stored.
+    held_by = 0
 
     class Meta:
         ordering = ["-started_at", "-id"]

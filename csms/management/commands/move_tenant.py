@@ -11,12 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from tqdm import tqdm
 
 from csms.stillness import still_at_work
-from tenants.databases.move import MoveRefused, NotQuiet, UnderWay, Work, begin_move, go_on, move_of, undo_move
+from tenants.databases.move import (
+    MoveRefused,
+    NotClosed,
+    NotQuiet,
+    UnderWay,
+    Work,
+    begin_move,
+    go_on,
+    move_of,
+    undo_move,
+)
 from tenants.databases.names import MAIN, MAIN_WORD, called, own_databases
 from tenants.databases.rows import RowsDiffer, left_tables, moved_tables
 from tenants.erasure.erase import RowsLeft
@@ -46,7 +57,7 @@ class Command(BaseCommand):
                 self._undo(options["tenant"])
             else:
                 self._move(options["tenant"], MAIN if options["to"] == MAIN_WORD else options["to"], options["wait"])
-        except (MoveRefused, UnderWay) as error:
+        except (MoveRefused, UnderWay, NotClosed) as error:
             raise CommandError(str(error)) from None
 
     def _move(self, slug: str, target: str, wait_s: float) -> None:
@@ -68,7 +79,7 @@ class Command(BaseCommand):
             ) from None
         except RowsLeft as error:
             raise CommandError(f"{slug} works in {called(target)}. Old rows of {error} are left: try again.") from None
-        except DatabaseError as error:
+        except (DatabaseError, psycopg.Error) as error:
             first_line = str(error).strip().partition("\n")[0]
             raise CommandError(f"{first_line}. Try again: the move goes on where it was.") from None
         self.stdout.write(f"{slug} lives in {called(target)}: {sum(copied.values())} rows moved.")

@@ -12,12 +12,11 @@ from chargepoints.events import ChargePointConnected
 from chargepoints.models import ChargePoint, Site
 from metering.models import AggregationState, DirtyRange
 from tenants.context import directory_transaction, in_database, system_transaction, tenant_transaction
-from tenants.databases import move as move_module
+from tenants.databases.clearing import close_and_clear
 from tenants.databases.fence import TenantMoving
 from tenants.databases.move import MoveRefused, NotQuiet, UnderWay, Work, begin_move, go_on, move_of, undo_move
 from tenants.databases.rows import moved_tables
 from tenants.delivery.feed import settled_events, settled_id
-from tenants.erasure.erase import erase_tables
 from tenants.events import publish
 from tenants.models import ClosedTenant, OutboxEvent, PlatformEntry, Tenant, TenantMove
 from tests.isolation.marks import A, B
@@ -131,15 +130,14 @@ def test_a_move_given_up_half_way_and_then_gone_on_with_loses_nothing(
     before = digests_of("", B.number)
     with pytest.raises(KilledError):
         go_on(begin_move(slug=B.slug, target=SPARE, actor="test"), work(killed_at("copied")))
-    erase = erase_tables
 
-    def erase_and_die(*given: Any) -> Any:
-        erase(*given)
+    def clear_and_die(*given: Any) -> Any:
+        close_and_clear(*given)
         raise KilledError
 
     move = move_of(B.number)
     assert move is not None
-    monkeypatch.setattr(move_module, "erase_tables", erase_and_die)
+    monkeypatch.setattr("tenants.databases.move.close_and_clear", clear_and_die)
     with pytest.raises(KilledError):
         undo_move(move)
     monkeypatch.undo()
