@@ -141,7 +141,11 @@ class ChargePointConsumer(AsyncConsumer):
         try:
             await asyncio.wait({entering, ahead}, return_when=asyncio.FIRST_COMPLETED)
             if entering.done() or ahead.result()["type"] != "websocket.disconnect":
-                entered = await entering
+                come = await entering
+                if self.gateway.draining:
+                    # Too late to be drained with those inside: nobody would wait for its answers.
+                    raise TurnedAway("restarting")
+                entered = come
             return entered
         finally:
             if entered is None:

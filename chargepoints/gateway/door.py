@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from chargepoints.gateway.guesses import WrongPasswords
+from chargepoints.gateway.guesses import WrongPasswords, key_of
 from chargepoints.gateway.threads import DatabaseThreads
 from chargepoints.gateway.waiting_line import WaitingLine
 from chargepoints.metrics import (
@@ -86,14 +86,15 @@ class Door:
 
         Cancelled while it waits: nothing is done. Cancelled later: what was done is undone.
         """
-        who = (request.credentials.remote_address, request.address.identity.lower())
+        who = key_of(request.credentials.remote_address, request.address)
         if wait_s := self._wrong_passwords.wait_s(who, time.monotonic()):
             GUESSES_TURNED_AWAY.inc()
             raise GuessesTooOften("too many wrong passwords", wait_s)
         try:
-            entered = await self._turn(self._together, request)
-            if entered is None:
-                entered = await self._turn(self._alone, request)
+            with self._wrong_passwords.trying(who):
+                entered = await self._turn(self._together, request)
+                if entered is None:
+                    entered = await self._turn(self._alone, request)
         except SignInRefused as refused:
             if refused.status == WRONG_PASSWORD:
                 self._wrong_passwords.failed(who, time.monotonic())

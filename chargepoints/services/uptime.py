@@ -10,7 +10,8 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Q, QuerySet
+from django.utils import timezone
 
 from chargepoints.models import FleetOnlineDay, PastConnection, StationConnection
 from tenants.context import system_connection, system_transaction
@@ -85,16 +86,28 @@ def fold_uptime(now: datetime) -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        zones = {one.pk: tenant_zone(one).key for one in Tenant.objects.exclude(status=Tenant.Status.ERASING)}
-        parameters: dict[str, Any] = {
-            "now": now,
-            "since": _since(now),
-            "tenants": list(zones),
-            "zones": list(zones.values()),
-            "lease": timedelta(seconds=settings.GATEWAY_LEASE_SECONDS),
-            # A day before: what reaches into the first day, which begins up to a day before `since`.
-            "reach": timedelta(days=1) + SKEW,
-        }
+        return _fold(Tenant.objects.exclude(status=Tenant.Status.ERASING), _since(now), now)
+
+
+def fold_arrival(tenant_id: int, source: str, target: str) -> None:
+    """A tenant has come from another database (tenants.databases): its days while it was on the way, which the next fold
+    here would take for done. In a system transaction of the target, which has all of its rows."""
+    now = timezone.now()
+    _fold(Tenant.objects.filter(pk=tenant_id), _since(now, tenant_id), now)
+
+
+def _fold(tenants: QuerySet[Tenant], since: datetime, now: datetime) -> int:
+    zones = {one.pk: tenant_zone(one).key for one in tenants}
+    parameters: dict[str, Any] = {
+        "now": now,
+        "since": since,
+        "tenants": list(zones),
+        "zones": list(zones.values()),
+        "lease": timedelta(seconds=settings.GATEWAY_LEASE_SECONDS),
+        # A day before: what reaches into the first day, which begins up to a day before `since`.
+        "reach": timedelta(days=1) + SKEW,
+    }
+    with system_connection().cursor() as cursor:
         cursor.execute(FOLD, parameters)
         return int(cursor.rowcount)
 
@@ -109,14 +122,18 @@ def forget_old_uptime(now: datetime) -> int:
     )
 
 
-def _since(now: datetime) -> datetime:
-    """From where on days are worked out."""
-    last = FleetOnlineDay.objects.aggregate(last=Max("computed_at"))["last"]
+def _since(now: datetime, tenant_id: int | None = None) -> datetime:
+    """From where on days are worked out: of all tenants, or of one."""
+    of_whom = Q() if tenant_id is None else Q(tenant_id=tenant_id)
+    # What was folded by a clock that was ahead says nothing of how far the days are true.
+    folded = FleetOnlineDay.objects.filter(of_whom, computed_at__lte=now)
+    last = folded.aggregate(last=Max("computed_at"))["last"]
     if last is None:
-        first = (model.objects.aggregate(first=Min("connected_at"))["first"] for model in SOCKETS)
+        first = (model.objects.filter(of_whom).aggregate(first=Min("connected_at"))["first"] for model in SOCKETS)
         begun = min((one for one in first if one is not None), default=now)
     else:
-        late = PastConnection.objects.filter(noted_at__gt=last - SETTLED).aggregate(first=Min("ended_at"))["first"]
+        noted = PastConnection.objects.filter(of_whom, noted_at__gt=last - SETTLED)
+        late = noted.aggregate(first=Min("ended_at"))["first"]
         begun = min(last - SETTLED, late or last)
     return max(now - FARTHEST, min(begun, now))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
-from chargepoints.models import ChargePoint, Connector, FleetOnlineDay, StationConnection, Transaction
+from chargepoints.models import ChargePoint, Connector, StationConnection, Transaction
 from csms.dashboard.today import spans_of
 from metering.models import Alert
 from metering.selectors import sessions_with_power
@@ -22,7 +22,7 @@ from tenants.models import Tenant
 
 UPTIME_DAYS = 7
 # `first`, the earliest of the midnights, tells the planner how little of the past is asked for.
-SPANS = "unnest(%(tenants)s::bigint[], %(midnights)s::timestamptz[]) AS d (tenant_id, midnight)"
+SPANS = "unnest(%(tenants)s::bigint[], %(midnights)s::timestamptz[], %(days)s::date[]) AS d (tenant_id, midnight, first_day)"
 ENERGY_TODAY = f"""
 SELECT b.tenant_id, sum(b.energy_wh) FROM {SPANS}
 JOIN metering_fleetbucket b ON b.tenant_id = d.tenant_id AND b.period = 1 AND b.start >= d.midnight AND b.start >= %(first)s
@@ -31,13 +31,17 @@ GROUP BY 1
 SESSIONS_TODAY = f"""
 SELECT t.tenant_id, count(*) FROM {SPANS}
 JOIN chargepoints_transaction t ON t.tenant_id = d.tenant_id AND t.started_at >= d.midnight
-WHERE t.started_at >= %(first)s AND t.verdict = 'Accepted' GROUP BY 1
+WHERE t.started_at >= %(first)s AND t.started_at < %(now)s AND t.verdict = 'Accepted' GROUP BY 1
 """
 REVENUE_TODAY = f"""
 SELECT r.tenant_id, r.currency, sum(r.total_incl_tax) FROM {SPANS}
 JOIN metering_chargedetailrecord r ON r.tenant_id = d.tenant_id AND r.stopped_at >= d.midnight
-WHERE r.stopped_at >= %(first)s
+WHERE r.stopped_at >= %(first)s AND r.stopped_at < %(now)s
     AND NOT EXISTS (SELECT 1 FROM metering_chargedetailrecord c WHERE c.corrects_id = r.id) GROUP BY 1, 2
+"""
+UPTIME = f"""
+SELECT f.tenant_id, sum(f.online_s)::bigint, sum(f.expected_s)::bigint FROM {SPANS}
+JOIN chargepoints_fleetonlineday f ON f.tenant_id = d.tenant_id AND f.day >= d.first_day GROUP BY 1
 """
 
 
@@ -121,9 +125,11 @@ def _figures(tenants: list[Tenant], now: datetime) -> _Figures:
     power = sessions_with_power(now).order_by().values_list("tenant_id").annotate(Sum("last_power_w"))
     midnights = [spans_of(one, now).midnight for one in tenants]
     days = {
+        "now": now,
         "tenants": [one.pk for one in tenants],
         "midnights": midnights,
         "first": min(midnights, default=now),
+        "days": [midnight.date() - timedelta(days=UPTIME_DAYS - 1) for midnight in midnights],
     }
     revenue: defaultdict[int, dict[str, Decimal]] = defaultdict(dict)
     for tenant_id, currency, amount in _read(REVENUE_TODAY, days):
@@ -139,7 +145,7 @@ def _figures(tenants: list[Tenant], now: datetime) -> _Figures:
         energy=dict(_read(ENERGY_TODAY, days)),
         sessions=dict(_read(SESSIONS_TODAY, days)),
         revenue=revenue,
-        uptime=_uptime(now),
+        uptime={one: (online, expected) for one, online, expected in _read(UPTIME, days)},
     )
 
 
@@ -197,10 +203,3 @@ def _read(statement: str, days: dict[str, Any]) -> list[tuple[Any, ...]]:
     with system_connection().cursor() as cursor:
         cursor.execute(statement, days)
         return list(cursor.fetchall())
-
-
-def _uptime(now: datetime) -> dict[int, tuple[int, int]]:
-    """Station-seconds online, and expected, of the last days."""
-    first = (now - timedelta(days=UPTIME_DAYS - 1)).date()
-    rows = FleetOnlineDay.objects.filter(day__gte=first).order_by().values_list("tenant_id")
-    return {one: (online, expected) for one, online, expected in rows.annotate(Sum("online_s"), Sum("expected_s"))}

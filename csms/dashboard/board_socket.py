@@ -4,7 +4,7 @@ Messages to the page, JSON: `{"type": "full", "sites": {id: site}, "tiles": {key
 drawn anew; `{"type": "changes", "tiles": {key: tile or null}}`; `{"type": "stale"}` while the database can't be read, and
 `{"type": "fresh"}` after; `{"type": "alive"}` when there was nothing to say for a while. A tile is what `Tile` names, a
 `session` in it what `RunningSession` names, a site what `Place` names. Closes with 4401 when the session no longer gives
-access, with 1013 when there are too many pages. The page has nothing to say.
+access, with 1013 when there are too many pages (of all, of the tenant, or of the person). The page has nothing to say.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ PATH = "/admin/live/board"
 ALIVE_S = 15.0
 # So long may somebody go on looking whose access has ended.
 ACCESS_S = 20.0
-MOST_PAGES = 500
+# Of a process, of a tenant and of a person in it: one tenant's pages must not keep those of the others out.
+MOST_PAGES, MOST_OF_TENANT, MOST_OF_PERSON = 500, 100, 20
 POLICY, TRY_LATER, NO_ACCESS = 1008, 1013, 4401
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -52,11 +53,11 @@ async def board_socket(scope: dict[str, Any], receive: Receive, send: Send) -> N
         await send({"type": "websocket.close", "code": POLICY})
         return
     await send({"type": "websocket.accept"})
-    if feeds().pages >= MOST_PAGES:
+    feed = feeds().feed(access.tenant_id)
+    if not _has_room(feed, access.user_id):
         await send({"type": "websocket.close", "code": TRY_LATER, "reason": "too many open boards"})
         return
-    feed = feeds().feed(access.tenant_id)
-    page = feed.open()
+    page = feed.open(access.user_id)
     try:
         code = await _first_end(_hear(receive), _watch_access(key, access), _push(feed, page, send))
     finally:
@@ -65,6 +66,12 @@ async def board_socket(scope: dict[str, Any], receive: Receive, send: Send) -> N
         # It may have gone by itself meanwhile.
         with suppress(OSError, RuntimeError):
             await send({"type": "websocket.close", "code": code})
+
+
+def _has_room(feed: BoardFeed, user_id: int) -> bool:
+    if feeds().pages >= MOST_PAGES or feed.pages >= MOST_OF_TENANT:
+        return False
+    return feed.pages_of(user_id) < MOST_OF_PERSON
 
 
 async def _access(key: str) -> BoardAccess | None:

@@ -24,9 +24,10 @@ T = TypeVar("T")
 
 
 class BoardPage:
-    """What one open page has yet to be told. `changed` is set when there is something."""
+    """What one open page has yet to be told, and whose it is. `changed` is set when there is something."""
 
-    def __init__(self) -> None:
+    def __init__(self, user_id: int) -> None:
+        self.user_id = user_id
         self.changed = asyncio.Event()
         self.keys: set[str] = set()
         self.whole = True
@@ -54,9 +55,9 @@ class BoardFeed:
         self.sites: dict[int, Place] = {}
         self.known = False
 
-    def open(self) -> BoardPage:
+    def open(self, user_id: int) -> BoardPage:
         """A page that begins to look; it is told of everything first."""
-        page = BoardPage()
+        page = BoardPage(user_id)
         self._pages.add(page)
         metrics.BOARDS_OPEN.inc()
         if self.known:
@@ -73,6 +74,9 @@ class BoardFeed:
     @property
     def pages(self) -> int:
         return len(self._pages)
+
+    def pages_of(self, user_id: int) -> int:
+        return sum(page.user_id == user_id for page in self._pages)
 
     async def _follow(self) -> None:
         while self._pages:

@@ -1,7 +1,7 @@
 """What may leave in a span: no secrets and no data of people, whatever an instrumentation has put there.
 
 Statements come without their parameters (psycopg, Redis) from the instrumentations; addresses lose their query and the
-tokens of files, errors keep their type and lose their words, since PostgreSQL quotes rows in them.
+tokens of files and of links in mails, errors keep their type and lose their words, since PostgreSQL quotes rows in them.
 """
 
 import re
@@ -19,7 +19,7 @@ HARMLESS = frozenset({"db.statement", "db.query.text"})
 # As sent, with a query: our API has filters with identities and tags, and others send keys in it.
 ADDRESSES = ("http.url", "http.target", "url.full", "url.path", "url.query", "http.request.header.referer")
 WORDS_OF_ERRORS = ("exception.message", "exception.stacktrace", "error.message", "celery.traceback")
-_TOKEN = re.compile(r"(/station-files/)[^/?#]+")
+_TOKEN = re.compile(r"(/station-files/|/admin/(?:password-reset|invitation)/)[^/?#]+")
 _USER = re.compile(r"//[^/@?#]*@")
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from chargepoints.models import ChargePoint, FleetOnlineDay, Gateway, OnlineDay, PastConnection, StationConnection
 from chargepoints.services.connections import Claim, claim_connection, release_connection
 from chargepoints.services.leases import end_gateway, reclaim, sweep_dead_gateways
-from chargepoints.services.uptime import fold_uptime, forget_old_uptime
+from chargepoints.services.uptime import fold_arrival, fold_uptime, forget_old_uptime
 from chargepoints.uptime_selectors import UptimeDay, uptime_days, uptime_share
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant
@@ -221,3 +221,35 @@ def test_the_last_days_are_read_without_a_hole(station: ChargePoint, gateway: UU
     assert [day.share for day in own] == [None, None, 0.5]
     assert uptime_share(fleet) == 0.75
     assert uptime_share(empty) is None
+
+
+def test_a_clock_that_was_ahead_for_a_while_leaves_no_hole(station: ChargePoint, gateway: UUID) -> None:
+    """A fold of three days ahead, before the clock was set right: the days until then are worked out as they pass."""
+    claim = connect(station, gateway, at(12))
+    fold_uptime(at(13))
+    fold_uptime(at(13, days=3))
+    fold_uptime(at(23.5))
+    disconnect(claim, at(23.75))
+    fold_uptime(at(1, days=1))
+    assert days_of(station)[TODAY.date()] == (int(11.75 * 3600), 12 * 3600)
+    assert days_of(station)[TODAY.date() + timedelta(days=1)] == (0, 3600)
+
+
+def test_a_tenant_that_was_on_the_way_at_midnight_has_its_day_finished(
+    station: ChargePoint, other_tenant: Tenant, gateway: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it arrives, the others' days have been folded meanwhile."""
+    connect(make_station(other_tenant, "THERE"), gateway, at(1))
+    disconnect(connect(station, gateway, at(12)), at(22))
+    fold_uptime(at(22))
+    with system_transaction():
+        Tenant.objects.filter(pk=station.tenant_id).update(status=Tenant.Status.ERASING)
+    fold_uptime(at(2, days=1))
+    with system_transaction():
+        Tenant.objects.filter(pk=station.tenant_id).update(status=Tenant.Status.ACTIVE)
+        monkeypatch.setattr(timezone, "now", lambda: at(2, days=1))
+        fold_arrival(station.tenant_id, "", "")
+    assert days_of(station) == {
+        TODAY.date(): (10 * 3600, 12 * 3600),
+        TODAY.date() + timedelta(days=1): (0, 2 * 3600),
+    }

@@ -5,7 +5,6 @@ import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from channels.testing import WebsocketCommunicator
@@ -15,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from chargepoints.models import ChargePoint, Connector, Gateway, Registration, Site, StationConnection, Transaction
+from chargepoints.models import ChargePoint, Connector, Registration, Site, Transaction
 from csms.asgi import application
 from csms.dashboard import board_socket
 from csms.dashboard.board import Board, Place, Tile, board_of
@@ -24,32 +23,15 @@ from csms.dashboard.feed import BoardFeed
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Membership, Tenant, User
 from tests.admin.conftest import office
-from tests.api.conftest import make_session, make_station
+from tests.api.conftest import bring_online, make_session, make_station
 
 PATIENCE_S = 30
-
-
-def go_online(station: ChargePoint) -> None:
-    now = timezone.now()
-    with system_transaction():
-        gateway = Gateway.objects.create(id=uuid4(), host="here", pid=1, channel="here", started_at=now, seen_at=now)
-    with tenant_transaction(station.tenant_id):
-        StationConnection.objects.create(
-            tenant_id=station.tenant_id,
-            charge_point=station,
-            connection_id=uuid4(),
-            gateway=gateway,
-            remote_address="10.0.0.2",
-            ocpp_version="1.6",
-            connected_at=now,
-            last_message_at=now,
-        )
 
 
 def test_a_tile_says_what_its_connector_does(tenant: Tenant) -> None:
     station = make_station(tenant)
     session = make_session(station)
-    go_online(station)
+    bring_online(station)
     with tenant_transaction(tenant.pk):
         site = Site.objects.create(tenant=tenant, name="Depot")
         ChargePoint.objects.update(site=site)
@@ -92,7 +74,7 @@ def test_open_boards_and_what_they_are_told_are_counted(tenant: Tenant) -> None:
             pass
 
         feed = BoardFeed(tenant.pk, read)
-        page = feed.open()
+        page = feed.open(1)
         async with asyncio.timeout(PATIENCE_S):
             await page.changed.wait()
         await board_socket._tell(feed, page, send)
@@ -242,6 +224,29 @@ def test_a_board_closes_when_its_person_no_longer_belongs_to_the_tenant(
     assert asyncio.run(look()) == board_socket.NO_ACCESS
 
 
+@pytest.mark.parametrize(("limit", "colleague_gets_in"), [("MOST_OF_PERSON", True), ("MOST_OF_TENANT", False)])
+def test_nobody_opens_so_many_boards_that_others_get_none(
+    alice: User, bob: User, charlie: User, monkeypatch: pytest.MonkeyPatch, limit: str, colleague_gets_in: bool
+) -> None:
+    monkeypatch.setattr(board_socket, limit, 2)
+    hers, his, strangers = (session_of(user) for user in (alice, bob, charlie))
+
+    async def closed_at_once(socket: WebsocketCommunicator) -> bool:
+        assert (await socket.connect(PATIENCE_S))[0]
+        first = await socket.receive_output(PATIENCE_S)
+        return bool(first["type"] == "websocket.close" and first["code"] == board_socket.TRY_LATER)
+
+    async def look() -> list[bool]:
+        sockets = [socket_of(session) for session in (hers, hers, hers, his, strangers)]
+        closed = [await closed_at_once(socket) for socket in sockets]
+        for socket, refused in zip(sockets, closed, strict=True):
+            if not refused:
+                await socket.disconnect()
+        return closed
+
+    assert asyncio.run(look()) == [False, False, True, not colleague_gets_in, False]
+
+
 def test_a_page_that_was_slow_gets_the_newest_only(tenant: Tenant) -> None:
     """Three changes while it could not be told: one message, with the last of them."""
     boards = iter(range(4))
@@ -255,7 +260,7 @@ def test_a_page_that_was_slow_gets_the_newest_only(tenant: Tenant) -> None:
         async def send(message: dict[str, Any]) -> None:
             said.append(message)
 
-        page = feed.open()
+        page = feed.open(1)
         for number in boards:
             feed._take({"c1": tile(number)}, {})
             if number == 0:

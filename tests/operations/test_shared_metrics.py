@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import redis
@@ -11,7 +10,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from chargepoints.models import ChargePoint, Command, CommandState, Gateway, StationConnection
+from chargepoints.models import ChargePoint, Command, CommandState
 from csms.health import shared
 from csms.health.shared import FAMILIES, read_database, read_redis
 from csms.health.system import SystemCollector
@@ -20,7 +19,7 @@ from metering.models import AggregationState, DirtyRange
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import FeedCursor, OutboxEvent, Tenant, Webhook, WebhookDelivery
 from tenants.services.system_alerts import raise_system_alert
-from tests.api.conftest import make_station
+from tests.api.conftest import bring_online, make_station
 from tests.conftest import superuser
 
 NOW = timezone.now
@@ -31,25 +30,12 @@ def database_values() -> dict[tuple[str, ...], float]:
 
 
 def connect_station(station: ChargePoint, *, seen_ago_s: int = 0, connected_ago_s: int = 600) -> None:
-    with system_transaction():
-        gateway = Gateway.objects.create(
-            id=uuid4(),
-            host="here",
-            pid=1,
-            channel="",
-            started_at=NOW(),
-            seen_at=NOW() - timedelta(seconds=seen_ago_s),
-        )
-        StationConnection.objects.create(
-            tenant_id=station.tenant_id,
-            charge_point=station,
-            connection_id=uuid4(),
-            gateway=gateway,
-            remote_address="10.0.0.2",
-            ocpp_version="1.6",
-            connected_at=NOW() - timedelta(seconds=connected_ago_s),
-            last_message_at=NOW(),
-        )
+    now = NOW()
+    bring_online(
+        station,
+        seen_at=now - timedelta(seconds=seen_ago_s),
+        connected_at=now - timedelta(seconds=connected_ago_s),
+    )
 
 
 def queue_command(station: ChargePoint, *, ago_s: int, state: CommandState = CommandState.QUEUED) -> None:

@@ -153,6 +153,8 @@ def test_what_leaves_is_cleaned_whoever_wrote_it() -> None:
         resource=Resource({}),
         attributes={
             "http.url": "https://user:SECRET@host/station-files/SECRET/log.zip?token=SECRET",
+            "url.path": "/admin/password-reset/SECRET/",
+            "http.target": "/admin/invitation/SECRET/",
             "url.query": "api_key=SECRET",
             "http.request.header.authorization": "SECRET",
             "celery.traceback": "SECRET",
@@ -165,6 +167,8 @@ def test_what_leaves_is_cleaned_whoever_wrote_it() -> None:
     assert "SECRET" not in cleaned.to_json()
     assert dict(cleaned.attributes or {}) == {
         "http.url": "https://host/station-files/***/log.zip",
+        "url.path": "/admin/password-reset/***/",
+        "http.target": "/admin/invitation/***/",
         "url.query": "***",
         "http.request.header.authorization": "***",
         "db.statement": "SELECT password FROM t WHERE id = %s",
