@@ -2,10 +2,10 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.i18n import set_language
 
 from chargepoints import authority_files
 from csms.health import views as health
+from csms.language import choose_language
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live),
@@ -15,7 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenant-ca/<slug:slug>.pem", authority_files.certificates, name="tenant_ca"),
     path("tenant-ca/<slug:slug>.crl", authority_files.revoked, name="tenant_crl"),
     path("api/v1/", include("csms.api.urls")),
-    path("admin/language/", set_language, name="set_language"),
+    path("admin/language/", choose_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("", include("chargepoints.files.urls")),
 ]

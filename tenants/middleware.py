@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from tenants.models import User
 from tenants.selectors import Access, accesses_of
 from tenants.services.second_factor import needs_second_factor
+from tenants.sessions import SINCE
 from tenants.visitors import client_address
 
 SESSION_KEY = "tenant"
@@ -38,7 +39,8 @@ class Chosen:
 
 def chosen_access(user: User, session: Any) -> Chosen:
     """The person's accesses, and the one to the tenant that they work in. For pages and for sockets."""
-    accesses = accesses_of(user)
+    since = float(session.get(SINCE, 0))
+    accesses = [one for one in accesses_of(user) if one.is_open_to(since)]
     slug = session.get(SESSION_KEY)
     access = next((one for one in accesses if one.tenant.slug == slug), accesses[0] if accesses else None)
     if access is not None and needs_second_factor(access) and session.get(SECOND_FACTOR_KEY) is not True:

@@ -1,6 +1,7 @@
 """Reads of tenants and memberships."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tenants.context import directory_transaction
@@ -11,10 +12,18 @@ from tenants.models import Membership, Tenant, User
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A person's access to one tenant. `role` is viewer, operator, admin or platform."""
+    """A person's access to one tenant. `role` is viewer, operator, admin or platform.
+
+    `signed_out_at`: when an administrator of the tenant ended what was signed in; that opens it no more.
+    """
 
     tenant: Tenant
     role: str
+    signed_out_at: datetime | None = None
+
+    def is_open_to(self, signed_in_at: float) -> bool:
+        """Whether somebody who signed in then (seconds of the epoch) gets in without signing in anew."""
+        return self.signed_out_at is None or signed_in_at > self.signed_out_at.timestamp()
 
 
 def refuse_while_moving(tenant: Tenant) -> None:
@@ -38,7 +47,7 @@ def accesses_of(user: User) -> list[Access]:
             accesses = [Access(tenant, "platform") for tenant in Tenant.objects.order_by("name")]
         else:
             memberships = Membership.objects.filter(user=user).select_related("tenant").order_by("tenant__name")
-            accesses = [Access(membership.tenant, membership.role) for membership in memberships]
+            accesses = [_access_of(membership, membership.tenant) for membership in memberships]
     for access in accesses:
         remember(access.tenant.pk, access.tenant.database)
     return accesses
@@ -54,4 +63,8 @@ def access_to(user: User, slug: str) -> Access | None:
         if user.is_superuser:
             return Access(tenant, "platform")
         membership = Membership.objects.filter(user=user, tenant=tenant).first()
-        return Access(tenant, membership.role) if membership else None
+        return _access_of(membership, tenant) if membership else None
+
+
+def _access_of(membership: Membership, tenant: Tenant) -> Access:
+    return Access(tenant, membership.role, membership.signed_out_at)

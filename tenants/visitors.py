@@ -1,6 +1,7 @@
 """Where a request comes from, and how people are told."""
 
 import re
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from django.conf import settings
@@ -36,6 +37,20 @@ def client_address(request: HttpRequest) -> str:
     if proxies and forwarded:
         return forwarded[-min(proxies, len(forwarded))]
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def network_of(address: str) -> str:
+    """What one subscriber has of addresses: one of IPv4, a /64 of IPv6 (RFC 6177), whose every address is theirs to use.
+
+    What limits are counted under. As it was given where it is no address.
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return str(found.ipv4_mapped or f"{IPv6Address(int(found) >> 64 << 64)}/64")
 
 
 def browser_name(agent: str) -> str:

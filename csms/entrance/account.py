@@ -7,29 +7,32 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from csms.entrance.forms import ChangePasswordForm, NameForm
+from csms.entrance.forms import ChangePasswordForm, PersonForm
 from csms.entrance.pages import for_people, page
+from csms.language import speak
 from tenants.context import directory_transaction
 from tenants.models import User
+from tenants.services import passwords
 from tenants.services.browser_sessions import end_all_sessions, end_session, sessions_of
-from tenants.services.passwords import set_password
 from tenants.services.people_trail import note_of_person
 from tenants.services.second_factor import authenticator_of
 
 
 @for_people
 def account(request: HttpRequest, user: User) -> HttpResponse:
-    """All of it on one page; the name is changed here."""
+    """All of it on one page; the name and the language are changed here."""
     if getattr(request, "access", None) is None:
         # Says what is missing: a tenant, or a second factor.
         return HttpResponseRedirect(reverse("admin:login"))
-    form = NameForm(request.POST or None, instance=User.objects.using("system").get(pk=user.pk))
+    form = PersonForm(request.POST or None, instance=User.objects.using("system").get(pk=user.pk))
     if request.method == "POST" and form.is_valid():
         if form.has_changed():
             changes = {name: [form.initial.get(name), form.cleaned_data[name]] for name in form.changed_data}
             with directory_transaction():
                 form.instance.save(update_fields=form.changed_data)
             note_of_person(user, action="change", changes=changes)
+            if "language" in form.changed_data:
+                speak(request, form.cleaned_data["language"])
         messages.success(request, _("Saved."))
         return HttpResponseRedirect(reverse("admin:account"))
     authenticator = authenticator_of(user)
@@ -85,9 +88,7 @@ def change_password(request: HttpRequest, user: User) -> HttpResponse:
     """With the old one. All other sessions and tokens end."""
     form = ChangePasswordForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        set_password(
-            user, form.cleaned_data["password"], action="change password", keep_session=request.session.session_key
-        )
+        passwords.change_password(user, form.cleaned_data["password"], keep_session=request.session.session_key)
         update_session_auth_hash(request, user)
         messages.success(request, _("The new password is set. All other browsers and tokens are signed out."))
         return HttpResponseRedirect(reverse("admin:account"))

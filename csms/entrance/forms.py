@@ -3,12 +3,20 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from tenants.models import User
+from tenants.services.attempts import TooMany
+from tenants.services.passwords import is_own_password
 
 OWN_PASSWORD = {"autocomplete": "current-password"}
 NEW_PASSWORD = {"autocomplete": "new-password"}
@@ -99,17 +107,29 @@ class PasswordForm(forms.Form):
         return _right_password(self.user, self.cleaned_data["password"])
 
 
-class NameForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How others see one in lists and in the trail's pages."""
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How others see one in lists and in the trail's pages, and what language the pages and mails are in."""
+
+    # Each language by its own name: who can't read the page finds theirs.
+    language = forms.ChoiceField(
+        label=_("Language of pages and mails"),
+        required=False,
+        choices=[("", _("As the browser asks")), *settings.LANGUAGES],
+        widget=UnfoldAdminSelectWidget,
+    )
 
     class Meta:
         model = User
-        fields = ["first_name", "last_name"]
+        fields = ["first_name", "last_name", "language"]
         widgets = {"first_name": UnfoldAdminTextInputWidget, "last_name": UnfoldAdminTextInputWidget}
         labels = {"first_name": _("First name"), "last_name": _("Last name")}
 
 
 def _right_password(user: User | None, given: str) -> str:
-    if user is None or not user.check_password(given):
-        raise ValidationError(_("This is not your password."))
-    return given
+    try:
+        if user is not None and is_own_password(user, given):
+            return given
+    except TooMany as refused:
+        text = _("Too many attempts. Try again in %(minutes)d minutes.") % {"minutes": refused.minutes}
+        raise ValidationError(text) from None
+    raise ValidationError(_("This is not your password."))

@@ -13,7 +13,14 @@ from csms.sign_in import INVITATION_KEY
 from tenants.context import directory_transaction
 from tenants.middleware import SESSION_KEY
 from tenants.models import Invitation, User
-from tenants.services.invitations import NotNow, accept_as, accept_with_new_account, find_invitation, has_account
+from tenants.services.invitations import (
+    HasAccount,
+    NotNow,
+    accept_as,
+    accept_with_new_account,
+    find_invitation,
+    has_account,
+)
 
 
 @open_to_all
@@ -38,8 +45,12 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
     with directory_transaction():
         known = has_account(invitation.email)
     form = None if known else NewAccountForm(request.POST or None, user=User(username=invitation.email))
-    if form is not None and request.method == "POST" and form.is_valid() and _make_account(request, form, token):
-        return _entered(request, invitation)
+    try:
+        if form is not None and request.method == "POST" and form.is_valid() and _make_account(request, form, token):
+            return _entered(request, invitation)
+    except HasAccount:
+        # Since a moment ago: the page says how they get on, and there is nothing to fill in.
+        form = None
     return _page(request, invitation, form)
 
 
@@ -59,6 +70,8 @@ def _make_account(request: HttpRequest, form: NewAccountForm, token: str) -> boo
         user = accept_with_new_account(
             token=token, first_name=given["first_name"], last_name=given["last_name"], password=given["password"]
         )
+    except HasAccount:
+        raise
     except NotNow as refused:
         form.add_error(None, str(refused))
         return False

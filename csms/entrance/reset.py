@@ -9,7 +9,7 @@ from csms.entrance.forms import EmailForm, NewPasswordForm
 from csms.entrance.pages import open_to_all, page
 from tenants.mail import mail_is_set
 from tenants.services.attempts import TooMany
-from tenants.services.passwords import count_reset, person_of_token, set_password
+from tenants.services.passwords import count_reset, person_of_token, reset_password
 from tenants.tasks import mail_password_reset
 from tenants.visitors import client_address
 
@@ -69,13 +69,15 @@ def open_reset_link(request: HttpRequest, token: str) -> HttpResponse:
 @open_to_all
 def new_password(request: HttpRequest) -> HttpResponse:
     """Sets it, and ends all other sessions and tokens of the account."""
-    user = person_of_token(str(request.session.get(TOKEN_KEY, "")))
+    token = str(request.session.get(TOKEN_KEY, ""))
+    user = person_of_token(token)
     if user is None:
         return _link_is_dead(request)
     form = NewPasswordForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         del request.session[TOKEN_KEY]
-        set_password(user, form.cleaned_data["password"], action="reset password")
+        if not reset_password(token, form.cleaned_data["password"]):
+            return _link_is_dead(request)
         messages.success(request, _("The new password is set. Sign in with it."))
         return HttpResponseRedirect(reverse("admin:login"))
     return page(

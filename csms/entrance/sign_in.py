@@ -13,11 +13,14 @@ from django.utils.translation import gettext as _
 
 from csms.entrance.forms import CodeForm
 from csms.entrance.pages import open_to_all, page
+from csms.language import follow_person
 from csms.sign_in import INVITATION_KEY
 from tenants.context import directory_transaction
-from tenants.middleware import SECOND_FACTOR_KEY
+from tenants.middleware import SECOND_FACTOR_KEY, SESSION_KEY
 from tenants.models import User
+from tenants.selectors import accesses_of
 from tenants.services.second_factor import Verdict, check_code, has_second_factor
+from tenants.sessions import SINCE
 from tenants.visitors import client_address
 
 BACKEND = "tenants.auth.PeopleBackend"
@@ -57,10 +60,14 @@ class SignInView(LoginView):
 
 
 def complete_sign_in(request: HttpRequest, user: User, *, second_factor: bool) -> None:
-    """Make the session theirs."""
+    """Make the session theirs, of the tenant that they work in, and the browser's language theirs."""
     login(request, user, backend=BACKEND)
-    if second_factor:
-        request.session[SECOND_FACTOR_KEY] = True
+    follow_person(request, user)
+    # Said either way: the same person's session of before is gone on with.
+    request.session[SECOND_FACTOR_KEY], request.session[SINCE] = second_factor, time.time()
+    for access in accesses_of(user)[:1]:
+        # Written down, so that an administrator of the tenant ends the sessions in it and no others.
+        request.session.setdefault(SESSION_KEY, access.tenant.slug)
 
 
 def way_in(request: HttpRequest) -> str:

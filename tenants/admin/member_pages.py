@@ -21,7 +21,14 @@ from tenants.selectors import Access
 from tenants.services.attempts import Limit, TooMany, count_attempt
 from tenants.services.browser_sessions import end_all_sessions
 from tenants.services.invitations import NotNow, invite
-from tenants.services.members import Gone, LastAdministrator, change_role, is_last_administrator, remove_member
+from tenants.services.members import (
+    Gone,
+    LastAdministrator,
+    change_role,
+    is_last_administrator,
+    remove_member,
+    sign_out_member,
+)
 from tenants.services.people_trail import note_in_tenant
 from tenants.services.second_factor import remove_second_factor
 from tenants.services.tenants import require_second_factor
@@ -144,27 +151,23 @@ def remove_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def sign_out_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ends all browsers and tokens of the person; who knows the password may sign in again."""
+    """Ends what the person does in this tenant; who knows the password may sign in again."""
     access, row = _administrator(request), _member(request, pk)
     if request.method == "POST":
-        count = end_all_sessions(_account_of(row))
-        note_in_tenant(
-            row.tenant_id,
-            actor=request.user.get_username(),
-            origin="admin",
-            action="end sessions",
-            target=row,
-            changes={"browsers": count},
-        )
+        try:
+            count = sign_out_member(membership=row, actor=request.user.get_username(), origin="admin")
+        except Gone:
+            return _has_gone(request)
         said = ngettext("%(count)d browser was signed out.", "%(count)d browsers were signed out.", count)
         messages.success(request, said % {"count": count})
         return HttpResponseRedirect(_back(row))
     consequence = _(
-        "%(person)s is signed out of all browsers, and programs that use their token are refused at once. "
-        "They sign in again with their password. Does a stranger know it? Then have them set a new one."
+        "%(person)s is signed out of %(tenant)s in all browsers, and programs that use their token for it are refused "
+        "at once. Do they belong to other tenants too? There they go on. To come back they sign in again with their "
+        "password. Does a stranger know it? Then have them set a new one."
     )
-    title = _("Sign %(person)s out everywhere") % {"person": row.user.username}
-    return _asked(request, title, _filled(consequence, row, access), _("Sign out everywhere"), _back(row))
+    title = _("Sign %(person)s out") % {"person": row.user.username}
+    return _asked(request, title, _filled(consequence, row, access), _("Sign them out"), _back(row))
 
 
 def reset_two_factor_page(request: HttpRequest, pk: int) -> HttpResponse:
@@ -252,12 +255,16 @@ def _done(
     except LastAdministrator as refused:
         messages.error(request, str(refused))
     except Gone:
-        messages.info(request, _("Somebody else has removed this person meanwhile."))
-        return HttpResponseRedirect(reverse(LIST))
+        return _has_gone(request)
     else:
         messages.success(request, said)
         return HttpResponseRedirect(to or _back(row))
     return HttpResponseRedirect(_back(row))
+
+
+def _has_gone(request: HttpRequest) -> HttpResponse:
+    messages.info(request, _("Somebody else has removed this person meanwhile."))
+    return HttpResponseRedirect(reverse(LIST))
 
 
 def _back(row: Membership) -> str:

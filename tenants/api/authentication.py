@@ -45,7 +45,7 @@ class BearerAuthentication(BaseAuthentication):
         slug = str(token.get("tenant", ""))
         if user.is_superuser:
             slug = request.headers.get("X-Tenant") or slug
-        access = enter(user, slug, second_factor=has_shown_second_factor(token))
+        access = enter(user, slug, second_factor=has_shown_second_factor(token), since=signed_in_at(token))
         return user, Caller(access, user.username)
 
     def authenticate_header(self, request: Request) -> str:
@@ -89,14 +89,22 @@ def has_shown_second_factor(token: Any) -> bool:
     return token.get("second_factor") is True
 
 
-def enter(user: User, slug: str, *, second_factor: bool) -> Access:
+def signed_in_at(token: Any) -> float:
+    """When the person signed in for it, or for the token that it was traded for; seconds of the epoch."""
+    return float(token.get("since") or token.get("iat") or 0)
+
+
+def enter(user: User, slug: str, *, second_factor: bool, since: float) -> Access:
     """The person's access to the tenant; the same answer for a tenant that isn't theirs and one that isn't there.
 
+    AuthenticationFailed where an administrator has signed them out of it after `since`.
     PermissionDenied (`two_factor_required`) where the tenant wants a second factor and none was shown.
     """
     access = access_to(user, slug)
     if access is None:
         raise AuthenticationFailed("No access to this tenant.")
+    if not access.is_open_to(since):
+        raise AuthenticationFailed("The token was ended: sign in again.")
     refuse_while_moving(access.tenant)
     if not access.tenant.is_active and access.role != "platform":
         raise PermissionDenied("The tenant is suspended.")

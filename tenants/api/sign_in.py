@@ -1,5 +1,6 @@
 """`POST /auth/token` and `/auth/token/refresh`."""
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from tenants.api.authentication import active_user, enter, has_shown_second_factor
+from tenants.api.authentication import active_user, enter, has_shown_second_factor, signed_in_at
 from tenants.api.serializers import StrictSerializer
 from tenants.api.throttling import SignInThrottle
 from tenants.api.views import EnvelopeMixin
@@ -65,7 +66,7 @@ class TokenView(_SignInView):
     def post(self, request: Request) -> Response:
         given = SignIn(data=request.data)
         given.is_valid(raise_exception=True)
-        wanted = given.validated_data
+        wanted, now = given.validated_data, time.time()
         try:
             user = sign_in_with_password(
                 name=wanted["username"],
@@ -81,7 +82,8 @@ class TokenView(_SignInView):
         if user is None or slug not in slugs:
             raise AuthenticationFailed("User name, password or tenant is wrong.")
         second_factor = _second_factor(user, wanted.get("otp"), client_address(request._request))
-        return Response(issue_tokens(user, enter(user, slug, second_factor=second_factor), second_factor=second_factor))
+        access = enter(user, slug, second_factor=second_factor, since=now)
+        return Response(issue_tokens(user, access, second_factor=second_factor, since=now))
 
 
 def _second_factor(user: User, code: str | None, address: str) -> bool:
@@ -114,17 +116,21 @@ class RefreshView(_SignInView):
         except TokenError:
             raise AuthenticationFailed("The token is invalid or has expired.") from None
         user = active_user(token)
-        second_factor = has_shown_second_factor(token)
-        access = enter(user, str(token.get("tenant", "")), second_factor=second_factor)
-        return Response(issue_tokens(user, access, second_factor=second_factor))
+        second_factor, since = has_shown_second_factor(token), signed_in_at(token)
+        access = enter(user, str(token.get("tenant", "")), second_factor=second_factor, since=since)
+        return Response(issue_tokens(user, access, second_factor=second_factor, since=since))
 
 
-def issue_tokens(user: User, access: Access, *, second_factor: bool = False) -> dict[str, Any]:
-    """Access and refresh token with the claims of API.md. They end with the person's password and sessions (`stamp`)."""
+def issue_tokens(
+    user: User, access: Access, *, second_factor: bool = False, since: float | None = None
+) -> dict[str, Any]:
+    """Access and refresh token with the claims of API.md. They end with the person's password and sessions (`stamp`),
+    and where the person is signed out of the tenant after `since`: when they signed in, by default now."""
     token = RefreshToken()
     token["sub"], token["tenant_id"], token["tenant"] = str(user.pk), access.tenant.pk, access.tenant.slug
     token["role"] = access.role
     token["stamp"], token["second_factor"] = user.token_stamp, second_factor
+    token["since"] = since or time.time()
     return {
         "access": str(token.access_token),
         "refresh": str(token),

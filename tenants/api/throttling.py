@@ -15,6 +15,8 @@ from tenants.api.authentication import Caller
 from tenants.models import UsageDay
 from tenants.redis_servers import connect
 from tenants.services import usage
+from tenants.services.attempts import hashed
+from tenants.visitors import network_of
 
 WINDOW_S = 60
 SIGN_INS_PER_MINUTE = 10
@@ -82,4 +84,4 @@ class SignInThrottle(WindowThrottle):
 
     def key_and_limit(self, request: Request) -> tuple[str, int] | None:
         name = request.data.get("username") if isinstance(request.data, dict) else None
-        return f"signin:{self.get_ident(request)}:{str(name)[:80].lower()}", SIGN_INS_PER_MINUTE
+        return f"signin:{network_of(self.get_ident(request) or '')}:{hashed(str(name))}", SIGN_INS_PER_MINUTE

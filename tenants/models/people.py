@@ -25,9 +25,11 @@ class User(AbstractUser):
     """A person. Belongs to tenants through Membership; a superuser is platform staff.
 
     `generation` counts how often all their sessions and tokens were ended: those of an earlier one are refused.
+    `language`: what they chose, of LANGUAGES; empty: as their browser asks.
     """
 
     generation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    language = models.CharField(max_length=10, blank=True, default="", db_default="")
 
     class Meta(AbstractUser.Meta):
         verbose_name = "user"
@@ -51,11 +53,15 @@ class User(AbstractUser):
 
 
 class Membership(TenantOwned):
-    """A person's role in a tenant."""
+    """A person's role in a tenant.
+
+    `signed_out_at`: what was signed in before opens this tenant no more, and goes on in others.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
     created_at = models.DateTimeField(auto_now_add=True)
+    signed_out_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="membership_once_per_tenant")]

@@ -8,6 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from tenants.context import directory_transaction
+from tenants.middleware import SESSION_KEY
 from tenants.models import BrowserSession, User
 from tenants.visitors import browser_name
 
@@ -56,6 +57,15 @@ def end_all_sessions(user: User, *, keep: str | None = None) -> int:
         rows.exclude(session_key=keep or "").delete()
     user.refresh_from_db(using="system", fields=["generation"])
     return count
+
+
+def end_sessions_in(user: User, slug: str) -> int:
+    """End the browser sessions that work in that tenant; how many there were. Those that work in another go on."""
+    with directory_transaction():
+        live = BrowserSession.objects.filter(user=user, expire_date__gt=timezone.now())
+        keys = [row.session_key for row in live if row.get_decoded().get(SESSION_KEY) == slug]
+        BrowserSession.objects.filter(session_key__in=keys).delete()
+    return len(keys)
 
 
 def forget_expired() -> int:

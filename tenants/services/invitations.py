@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +26,13 @@ class NotNow(Exception):
     def __init__(self, text: str, field: str | None = None) -> None:
         super().__init__(text)
         self.field = field
+
+
+class HasAccount(NotNow):
+    """Somebody has the address: they sign in, and accept then. The invitation is as open as before."""
+
+    def __init__(self) -> None:
+        super().__init__(_("There is an account with this address: sign in with it."))
 
 
 def invite(*, tenant_id: int, email: str, role: str, actor: str, origin: str, by_mail: bool) -> tuple[Invitation, str]:
@@ -91,21 +99,26 @@ def accept_as(*, token: str, user: User) -> Membership:
 def accept_with_new_account(*, token: str, first_name: str, last_name: str, password: str) -> User:
     """An account with the invitation's address for a user name, and its membership.
 
-    Raises ValidationError (by field) for a password that won't do; NotNow where the link opens nothing, or where
-    somebody has the address already: they sign in and accept instead.
+    Raises ValidationError (by field) for a password that won't do; NotNow where the link opens nothing;
+    HasAccount where somebody has the address already, be it since this very instant (by another tenant's invitation).
     """
     with directory_transaction():
         row = _locked_by_token(token)
         if has_account(row.email):
-            raise NotNow(_("There is an account with this address: sign in with it."))
+            raise HasAccount
         user = User(username=row.email[:150], email=row.email, first_name=first_name, last_name=last_name)
         try:
             validate_password(password, user)
         except ValidationError as error:
             raise ValidationError({"password": error.messages}) from None
         user.set_password(password)
-        user.full_clean(exclude=["password"])
-        user.save()
+        # That the name is free is for the database to say: of two who ask, both would hear yes.
+        user.full_clean(exclude=["password"], validate_unique=False)
+        try:
+            with directory_transaction():
+                user.save()
+        except IntegrityError:
+            raise HasAccount from None
         _accept(token, user)
     return user
 

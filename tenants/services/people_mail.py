@@ -7,12 +7,14 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from tenants.context import directory_transaction
 from tenants.mail import mail_is_set, public_link, send_text
 from tenants.models import Invitation, User
 from tenants.services.invitations import link_path, renew_token
 from tenants.services.passwords import accounts_to_reset, reset_token
+from tenants.services.people_language import mail_language, people_named
 
 log = structlog.get_logger(__name__)
 
@@ -56,8 +58,10 @@ def _claim() -> tuple[Invitation, str] | None:
 
 
 def _send_invitation(row: Invitation, token: str) -> int:
+    """In the language of who is invited, where they have an account; else of who invites."""
     try:
-        send_text(to=row.email, subject=_invitation_subject(row), body=_invitation_body(row, token))
+        with override(mail_language(*people_named(row.email, row.invited_by))):
+            send_text(to=row.email, subject=_invitation_subject(row), body=_invitation_body(row, token))
     except OSError as error:
         log.error("invitation not mailed", invitation=row.pk, error=str(error)[:200])
         _settle(row, error=str(error)[:200])
@@ -105,7 +109,8 @@ def mail_reset_links(email: str) -> int:
         return 0
     accounts = accounts_to_reset(email)
     for user in accounts:
-        send_text(to=user.email, subject=_("Set a new password"), body=_reset_body(user))
+        with override(mail_language(user)):
+            send_text(to=user.email, subject=_("Set a new password"), body=_reset_body(user))
     return len(accounts)
 
 

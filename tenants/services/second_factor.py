@@ -72,7 +72,11 @@ def confirm_setup(user: User, code: str) -> list[str] | None:
     """The recovery codes, once the app has shown a right code; None for a wrong one. Only now it counts."""
     with directory_transaction():
         row = Authenticator.objects.select_for_update().filter(user=user, confirmed=False).first()
-        if row is None or not row.sealed_key or not row.verify_token(_digits(code)):
+        if row is None or not row.sealed_key:
+            return None
+        if not row.verify_token(_digits(code)):
+            # The secret stands on the page: nothing is guessed, and the next code must not be refused for this one.
+            row.throttle_reset()
             return None
         codes = _renew_codes(row)
         row.confirmed = True

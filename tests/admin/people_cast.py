@@ -44,6 +44,12 @@ def sign_in(client: Client, name: str, password: str = "") -> Any:
     return client.post(reverse("admin:login"), {"username": name, "password": password or name * 2})
 
 
+def begin_setting_up(client: Client, name: str) -> Any:
+    """Give the password that is asked for before a phone is added; the page with the QR code."""
+    client.post(reverse("admin:two_factor"), {"password": name * 2})
+    return client.get(reverse("admin:two_factor"))
+
+
 def is_in(client: Client) -> bool:
     """Whether the browser sees the back office."""
     return bool(client.get(reverse("admin:index")).status_code == 200)

@@ -90,7 +90,7 @@ def test_two_administrators_who_remove_each_other_leave_one(tenant: Tenant, alic
     assert sorted(outcomes) == ["refused", "removed"]
 
 
-def test_an_administrator_signs_somebody_out_everywhere(
+def test_an_administrator_signs_out_somebody_whom_nobody_else_answers_for(
     tenant: Tenant, alice: User, bob: User, redis_clean: Any
 ) -> None:
     browsers, api = [office(bob), office(bob)], client_of(bob)

@@ -1,25 +1,31 @@
-"""Signing in with two factors, guessing that is slowed down, forgotten passwords, sessions that are seen and ended."""
+"""Signing in with two factors: set up, asked for, used once, taken off."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core import mail
+from django.db import connections
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tenants.context import system_transaction
-from tenants.models import Authenticator, BrowserSession, Role, Tenant, User
-from tenants.services import passwords
-from tenants.services import sign_in as signing_in
-from tenants.services.attempts import Limit
-from tenants.services.browser_sessions import sessions_of
-from tenants.services.people_mail import mail_reset_links
-from tenants.tasks import purge_sessions
+from tenants.models import Authenticator, Role, Tenant, User
+from tenants.services.second_factor import Verdict, check_code
 from tests.admin.conftest import office
-from tests.admin.people_cast import PASSWORD, code_of, enrol, forget_throttle, is_in, link_in_mail, sign_in, trail
+from tests.admin.people_cast import (
+    PASSWORD,
+    begin_setting_up,
+    code_of,
+    enrol,
+    forget_throttle,
+    is_in,
+    sign_in,
+    trail,
+)
 from tests.api.conftest import client_of
 from tests.conftest import make_user
 
@@ -39,12 +45,9 @@ def show(browser: Client, code: str) -> Any:
     return browser.post(reverse("admin:second_factor"), {"code": code})
 
 
-# --- two factors
-
-
 def test_setting_up_takes_a_code_of_the_app_and_gives_recovery_codes_once(tenant: Tenant, alice: User) -> None:
     browser, other, api = office(alice), office(alice), client_of(alice)
-    page = browser.get(reverse("admin:two_factor"))
+    page = begin_setting_up(browser, "alice")
     with system_transaction():
         device = Authenticator.objects.get()
     assert "<svg" in page.content.decode()
@@ -53,7 +56,6 @@ def test_setting_up_takes_a_code_of_the_app_and_gives_recovery_codes_once(tenant
     # Until the app has shown a code nothing is asked for.
     assert is_in(office(alice))
     assert "is wrong" in browser.post(reverse("admin:two_factor"), {"code": "000000"}).content.decode()
-    forget_throttle(alice)
     shown = browser.post(reverse("admin:two_factor"), {"code": code_of(alice)})
     codes = shown.context["codes"]
     assert len(set(codes)) == 10
@@ -138,6 +140,50 @@ def test_codes_are_renewed_and_two_factors_turned_off_with_the_password(tenant: 
     assert trail(tenant)[-1] == ("alice", "turn off second factor")
 
 
+def test_what_has_shown_a_second_factor_ends_with_it(tenant: Tenant, alice: User, redis_clean: Any) -> None:
+    codes = enrol(alice)
+    with system_transaction():
+        Tenant.objects.filter(pk=tenant.pk).update(two_factor=Role.VIEWER)
+    browser, other = waiting(), waiting()
+    show(browser, code_of(alice))
+    show(other, codes[0])
+    given = {"username": "alice", "password": "alicealice", "otp": codes[1]}
+    api = APIClient()
+    api.credentials(HTTP_AUTHORIZATION=f"Bearer {api.post(TOKEN, given).json()['data']['access']}")
+    assert (is_in(browser), is_in(other), api.get(EVENTS).status_code) == (True, True, 200)
+    browser.post(reverse("admin:two_factor_off"), {"password": "alicealice"})
+    assert browser.get(reverse("admin:index"), follow=True).redirect_chain[-1][0] == reverse("admin:two_factor")
+    assert not is_in(other)
+    assert other.get(reverse("admin:account"), follow=True).redirect_chain[-1][0].startswith(reverse("admin:login"))
+    assert api.get(EVENTS).status_code == 401
+
+
+def test_wrong_codes_while_setting_up_keep_nobody_waiting(alice: User) -> None:
+    browser = office(alice)
+    begin_setting_up(browser, "alice")
+    for _ in range(3):
+        assert "is wrong" in browser.post(reverse("admin:two_factor"), {"code": "000000"}).content.decode()
+    assert len(browser.post(reverse("admin:two_factor"), {"code": code_of(alice)}).context["codes"]) == 10
+
+
+@pytest.mark.parametrize("kind", ["app", "recovery"])
+def test_of_two_who_show_one_code_at_the_same_time_one_gets_in(alice: User, kind: str) -> None:
+    codes = enrol(alice)
+    shown = code_of(alice) if kind == "app" else codes[0]
+    begin = threading.Barrier(6)
+
+    def try_it(_: int) -> Verdict:
+        try:
+            begin.wait(60)
+            return check_code(alice, shown, address="192.0.2.1", origin="admin")[0]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as threads:
+        verdicts = list(threads.map(try_it, range(6)))
+    assert verdicts.count(Verdict.PASSED) == 1, verdicts
+
+
 def test_a_tenant_that_asks_for_two_factors_lets_nobody_get_on_without(
     tenant: Tenant, alice: User, bob: User, redis_clean: Any
 ) -> None:
@@ -186,187 +232,3 @@ def test_a_token_takes_the_code_as_well(alice: User, redis_clean: Any) -> None:
         assert client.post(f"{TOKEN}/refresh", {"refresh": tokens["refresh"]}).status_code == 200
     # A wrong password says nothing of the code.
     assert client.post(TOKEN, given | {"password": "x"}).json()["errors"][0]["code"] == "authentication_failed"
-
-
-# --- guessing
-
-
-def test_guessing_is_refused_after_a_while_and_both_are_in_the_trail(
-    tenant: Tenant, alice: User, redis_clean: Any, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(signing_in, "AT_ADDRESS", Limit("sign-in-name-address", 3, 300))
-    browser = Client()
-    for _ in range(3):
-        assert "is wrong" in sign_in(browser, "alice", "guess").content.decode()
-    for _ in range(2):
-        # Also with the right password, and through the API.
-        assert "Too many attempts" in sign_in(browser, "alice").content.decode()
-    assert APIClient().post(TOKEN, {"username": "alice", "password": "alicealice"}).status_code == 429
-    assert trail(tenant) == [("alice", "sign-in failed")] * 3 + [("alice", "sign-ins refused")]
-    # From elsewhere she is let in.
-    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
-    assert sign_in(elsewhere, "alice").status_code == 302
-
-
-def test_a_right_password_forgives_what_was_mistyped(alice: User, redis_clean: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(signing_in, "AT_ADDRESS", Limit("sign-in-name-address", 2, 300))
-    for _ in range(3):
-        sign_in(Client(), "alice", "guess")
-        assert sign_in(Client(), "alice").status_code == 302
-
-
-def test_an_unknown_name_and_a_wrong_password_are_answered_alike(alice: User, redis_clean: Any) -> None:
-    answers = [sign_in(Client(), name, "guess").context["form"].errors for name in ("alice", "nobody")]
-    assert answers[0] == answers[1]
-
-
-def test_people_sign_in_with_their_mail_address_where_it_is_theirs_alone(
-    tenant: Tenant, alice: User, bob: User
-) -> None:
-    User.objects.using("system").filter(pk=alice.pk).update(email="Alice@acme.example")
-    assert sign_in(Client(), "alice@acme.example", "alicealice").status_code == 302
-    User.objects.using("system").filter(pk=bob.pk).update(email="alice@acme.example")
-    assert sign_in(Client(), "alice@acme.example", "alicealice").status_code == 200
-
-
-# --- passwords
-
-
-@pytest.fixture
-def mailed(settings: Any, redis_clean: Any, monkeypatch: Any) -> list[str]:
-    """Mail is set; the addresses that the worker is told."""
-    settings.PUBLIC_URL = "https://csms.example.com"
-    told: list[str] = []
-    monkeypatch.setattr("csms.entrance.reset.mail_password_reset.delay", told.append)
-    return told
-
-
-def ask(email: str) -> Any:
-    return Client().post(reverse("admin:admin_password_reset"), {"email": email})
-
-
-def test_a_forgotten_password_is_set_with_a_link_that_works_once(
-    tenant: Tenant, alice: User, mailed: list[str]
-) -> None:
-    User.objects.using("system").filter(pk=alice.pk).update(email="alice@acme.example")
-    other, api = office(alice), client_of(alice)
-    assert "on its way" in ask("alice@acme.example").content.decode()
-    assert mail_reset_links(*mailed) == 1
-    assert mail.outbox[-1].to == ["alice@acme.example"]
-    browser = Client()
-    link = link_in_mail()
-    new = browser.get(link)["Location"]
-    assert "too short" in browser.post(new, {"password": "x", "again": "x"}).content.decode()
-    assert browser.post(new, {"password": PASSWORD, "again": PASSWORD}).status_code == 302
-    assert not is_in(other)
-    assert api.get(EVENTS).status_code == 401
-    assert sign_in(Client(), "alice", PASSWORD).status_code == 302
-    assert Client().get(link).status_code == 404
-    assert trail(tenant)[-1] == ("alice", "reset password")
-
-
-def test_nobody_learns_whether_an_address_has_an_account(alice: User, mailed: list[str]) -> None:
-    User.objects.using("system").filter(pk=alice.pk).update(email="alice@acme.example")
-    answers = [ask(email) for email in ("alice@acme.example", "nobody@acme.example")]
-    texts = [one.content.decode().replace("nobody@", "alice@") for one in answers]
-    csrf_free = [text.split("Look into your mailbox")[1].split("</p>")[0] for text in texts]
-    assert csrf_free[0] == csrf_free[1]
-    assert mailed == ["alice@acme.example", "nobody@acme.example"]
-    assert mail_reset_links("nobody@acme.example") == 0
-
-
-def test_links_are_mailed_only_so_often(alice: User, mailed: list[str], monkeypatch: Any) -> None:
-    monkeypatch.setattr(passwords, "OF_EMAIL", Limit("reset-email", 2, 3600))
-    codes = [ask(email).status_code for email in ("a@x.example", "A@x.example", "a@x.example", "b@x.example")]
-    assert codes == [200, 200, 429, 200]
-    assert len(mailed) == 3
-
-
-def test_a_made_up_link_opens_nothing(alice: User) -> None:
-    for token in ("1.abc-def", "zzzzzzzzzzzzzzzzzzzzzz.abc", "x", f"{alice.pk}.c0ffee-0"):
-        assert Client().get(reverse("admin:password_reset_link", args=[token])).status_code == 404
-
-
-def test_changing_the_password_signs_out_all_others(tenant: Tenant, alice: User, redis_clean: Any) -> None:
-    browser, other, api = office(alice), office(alice), client_of(alice)
-    wrong = {"old_password": "x", "password": PASSWORD, "again": PASSWORD}
-    assert "not your password" in browser.post(reverse("admin:password_change"), wrong).content.decode()
-    assert browser.post(reverse("admin:password_change"), wrong | {"old_password": "alicealice"}).status_code == 302
-    assert (is_in(browser), is_in(other)) == (True, False)
-    assert api.get(EVENTS).status_code == 401
-    assert trail(tenant) == [("alice", "change password")]
-
-
-# --- sessions
-
-
-def test_one_sees_where_one_is_signed_in_and_ends_one_or_all_others(tenant: Tenant, alice: User) -> None:
-    browser, phone, desk = office(alice), office(alice), office(alice)
-    agent = Client(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="192.0.2.7")
-    sign_in(agent, "alice")
-    shown = browser.get(reverse("admin:account")).content.decode()
-    assert "Firefox 140 · Linux" in shown
-    assert "192.0.2.7" in shown
-    (foreign,) = [one for one in sessions_of(alice) if one.address == "192.0.2.7"]
-    assert [one.is_this for one in sessions_of(alice, browser.session.session_key)] == [True, False, False, False]
-    browser.post(reverse("admin:end_session"), {"session": foreign.handle})
-    assert [is_in(one) for one in (browser, phone, desk, agent)] == [True, True, True, False]
-    browser.post(reverse("admin:end_other_sessions"))
-    assert [is_in(one) for one in (browser, phone, desk)] == [True, False, False]
-    assert trail(tenant) == [("alice", "end session"), ("alice", "end sessions")]
-
-
-def test_nobody_ends_the_session_of_somebody_else(tenant: Tenant, alice: User, bob: User) -> None:
-    hers = office(alice)
-    (session,) = sessions_of(alice)
-    office(bob).post(reverse("admin:end_session"), {"session": session.handle})
-    assert is_in(hers)
-
-
-def test_a_session_is_noted_as_seen_at_most_once_a_minute(alice: User) -> None:
-    browser = office(alice)
-    with system_transaction():
-        first = BrowserSession.objects.get(user=alice).last_seen_at
-    is_in(browser)
-    with system_transaction():
-        assert BrowserSession.objects.get(user=alice).last_seen_at == first
-        BrowserSession.objects.update(last_seen_at=first and first - timedelta(minutes=2), address="")
-    is_in(browser)
-    with system_transaction():
-        row = BrowserSession.objects.get(user=alice)
-    assert first is not None
-    assert row.last_seen_at is not None
-    assert row.last_seen_at > first - timedelta(seconds=1)
-    assert row.address == "127.0.0.1"
-    assert row.created_at is not None
-
-
-def test_sessions_that_have_run_out_are_forgotten(alice: User) -> None:
-    browser = office(alice)
-    with system_transaction():
-        BrowserSession.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
-    assert sessions_of(alice) == []
-    assert purge_sessions() == 1
-    assert not is_in(browser)
-
-
-def test_the_app_role_sees_neither_sessions_nor_second_factors(tenant: Tenant, alice: User) -> None:
-    from django.db import DatabaseError, connections
-
-    from tenants.context import tenant_transaction
-
-    for table in ("tenants_browsersession", "tenants_authenticator"):
-        with (
-            pytest.raises(DatabaseError, match="permission denied"),
-            tenant_transaction(tenant.pk),
-            connections["default"].cursor() as cursor,
-        ):
-            cursor.execute(f"SELECT 1 FROM {table}")
-
-
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.ADMIN])
-def test_ones_own_name_is_changed_with_a_trace(tenant: Tenant, role: str) -> None:
-    browser = office(make_user("dora", tenant, role))
-    browser.post(reverse("admin:account"), {"first_name": "Dora", "last_name": "Day"})
-    assert "Dora" in browser.get(reverse("admin:account")).content.decode()
-    assert trail(tenant) == [("dora", "change")]
