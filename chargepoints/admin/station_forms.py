@@ -1,8 +1,8 @@
 """The forms of what an operator does most with a charge point. Each knows the call that it becomes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.utils import timezone
@@ -17,8 +17,17 @@ from chargepoints.services.remote_limits import LimitValues
 MOST_CONNECTORS = 200
 
 
+class NumberField(forms.TypedChoiceField):
+    """One of the numbers that the form offers; None where none is chosen."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(coerce=int, empty_value=None, **kwargs)
+
+
 class ActionForm(forms.Form):
-    """`payload()` of a valid form is that of the action. `sessions`: those that run on the charge point."""
+    """One action: `SENT` says which field each part of its payload is. `sessions`: those that run on the charge point."""
+
+    SENT: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self, data: Any = None, *, station: ChargePoint, sessions: Sequence[Transaction], initial: Any = None
@@ -27,7 +36,9 @@ class ActionForm(forms.Form):
         self.station, self.sessions = station, sessions
 
     def payload(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Of a valid form; what is left empty is the station's choice, and isn't sent."""
+        given = {name: self.cleaned_data[field] for name, field in self.SENT.items()}
+        return {name: value for name, value in given.items() if value not in (None, "")}
 
     def limits(self) -> LimitValues | None:
         """What the session that it begins is limited to."""
@@ -42,7 +53,8 @@ class ActionForm(forms.Form):
 class StartForm(ActionForm):
     """Which connector, which driver (OCPP 1.6 §5.11)."""
 
-    connector = forms.ChoiceField(label=gettext_lazy("Connector"), required=False)
+    SENT = {"idTag": "id_tag", "connectorId": "connector"}
+    connector = NumberField(label=gettext_lazy("Connector"), required=False)
     id_tag = forms.CharField(
         label=gettext_lazy("Id tag"),
         max_length=20,
@@ -60,21 +72,18 @@ class StartForm(ActionForm):
         label=gettext_lazy("At most minutes"), required=False, min_value=1, max_value=1_000_000
     )
     max_cost = forms.DecimalField(
-        label=gettext_lazy("At most this cost, with tax"),
         required=False,
         min_value=Decimal("0.0001"),
         max_digits=12,
         decimal_places=4,
+        help_text=gettext_lazy("A session with a tariff in another currency is not limited by it."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._offer_connectors(("", _("the station chooses")))
-
-    def payload(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        connector = {"connectorId": int(given["connector"])} if given["connector"] else {}
-        return {"idTag": given["id_tag"], **connector}
+        currency = self.station.tenant.currency
+        self.fields["max_cost"].label = _("At most this cost (%(currency)s, with tax)") % {"currency": currency}
 
     def limits(self) -> LimitValues | None:
         kwh, minutes, cost = (self.cleaned_data[name] for name in ("max_kwh", "max_minutes", "max_cost"))
@@ -85,7 +94,8 @@ class StartForm(ActionForm):
 class StopForm(ActionForm):
     """Which session (OCPP 1.6 §5.12)."""
 
-    session = forms.ChoiceField(label=gettext_lazy("Session"), widget=forms.RadioSelect)
+    SENT = {"transactionId": "session"}
+    session = NumberField(label=gettext_lazy("Session"), widget=forms.RadioSelect)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,26 +103,22 @@ class StopForm(ActionForm):
         if len(self.sessions) == 1:
             self.fields["session"].initial = self.sessions[0].protocol_id
 
-    def payload(self) -> dict[str, Any]:
-        return {"transactionId": int(self.cleaned_data["session"])}
-
 
 class UnlockForm(ActionForm):
     """Which connector (OCPP 1.6 §5.18)."""
 
-    connector = forms.ChoiceField(label=gettext_lazy("Connector"))
+    SENT = {"connectorId": "connector"}
+    connector = NumberField(label=gettext_lazy("Connector"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._offer_connectors()
 
-    def payload(self) -> dict[str, Any]:
-        return {"connectorId": int(self.cleaned_data["connector"])}
-
 
 class ResetForm(ActionForm):
     """How (OCPP 1.6 §5.14)."""
 
+    SENT = {"type": "kind"}
     kind = forms.ChoiceField(
         label=gettext_lazy("How"),
         widget=forms.RadioSelect,
@@ -123,14 +129,12 @@ class ResetForm(ActionForm):
         ],
     )
 
-    def payload(self) -> dict[str, Any]:
-        return {"type": self.cleaned_data["kind"]}
-
 
 class AvailabilityForm(ActionForm):
     """In or out of service (OCPP 1.6 §5.2)."""
 
-    connector = forms.ChoiceField(label=gettext_lazy("What"), initial="0")
+    SENT = {"connectorId": "connector", "type": "kind"}
+    connector = NumberField(label=gettext_lazy("What"), initial="0")
     kind = forms.ChoiceField(
         label=gettext_lazy("Shall be"),
         widget=forms.RadioSelect,
@@ -141,26 +145,19 @@ class AvailabilityForm(ActionForm):
         super().__init__(*args, **kwargs)
         self._offer_connectors(("0", _("the whole station")))
 
-    def payload(self) -> dict[str, Any]:
-        return {"connectorId": int(self.cleaned_data["connector"]), "type": self.cleaned_data["kind"]}
-
 
 class TriggerForm(ActionForm):
     """Which message, of which connector (OCPP 1.6 §5.17)."""
 
+    SENT = {"requestedMessage": "message", "connectorId": "connector"}
     message = forms.ChoiceField(label=gettext_lazy("Message"), initial="StatusNotification")
-    connector = forms.ChoiceField(label=gettext_lazy("Connector"), required=False)
+    connector = NumberField(label=gettext_lazy("Connector"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         known = schema("1.6", "TriggerMessage")["properties"]["requestedMessage"]["enum"]
         self.fields["message"].choices = [(name, name) for name in known]  # type: ignore[attr-defined]
         self._offer_connectors(("", _("all, or the station")))
-
-    def payload(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        connector = {"connectorId": int(given["connector"])} if given["connector"] else {}
-        return {"requestedMessage": given["message"], **connector}
 
 
 def _said(session: Transaction) -> str:

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from metering.models import IdTagLimit, MeteringSettings
 from tenants.admin.base import TenantModelAdmin
 from tenants.admin.forms import TenantModelForm
-from tenants.models import Role
+from tenants.admin.one_row import OneRowAdmin
+from tenants.models import Role, Tenant
 
 LABELS = {
     "max_energy_wh": _("Energy, at most (Wh)"),
@@ -23,6 +24,7 @@ LABELS = {
     "hour_days": _("Keep hours for (days)"),
     "day_days": _("Keep days for (days)"),
 }
+COSTS = {"max_cost", "max_session_cost"}
 
 
 class LimitsForm(TenantModelForm):
@@ -34,6 +36,10 @@ class LimitsForm(TenantModelForm):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.label = LABELS.get(name, field.label)
+            if name in COSTS and self.tenant_id is not None:
+                currency = Tenant.objects.values_list("currency", flat=True).get(pk=self.tenant_id)
+                field.label = _("Cost, at most (%(currency)s, with tax)") % {"currency": currency}
+                field.help_text = _("A session with a tariff in another currency is not limited by it.")
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
@@ -77,7 +83,7 @@ class IdTagLimitAdmin(TenantModelAdmin):
 
 
 @admin.register(MeteringSettings)
-class MeteringSettingsAdmin(TenantModelAdmin):
+class MeteringSettingsAdmin(OneRowAdmin):
     """One row, once something is changed."""
 
     form = LimitsForm

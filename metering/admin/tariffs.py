@@ -1,16 +1,14 @@
 """Tariffs: list, form, where they apply, and what a session would cost."""
 
-import json
-from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
-from django.forms.fields import InvalidJSONInput
+from django.forms import Script
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -19,64 +17,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from metering.admin.cost_table import price_context
+from metering.admin.tariff_example import PreviewForm, draft_view, first_example, sheet_view
+from metering.admin.tariff_form import TariffForm
 from metering.models import SessionTariff, Tariff, TariffAssignment
-from metering.pricing.catalogue import check_tariff
-from metering.pricing.engine import Segment, price
+from metering.pricing.engine import price
 from metering.pricing.tariff import TariffFaults, Terms, parse_terms
-from metering.pricing.words import terms_in_words
+from metering.pricing.words import component_in_words, restrictions_in_words, terms_in_words
 from tenants.admin.base import TenantModelAdmin, access_of, has_role
 from tenants.admin.forms import TenantModelForm
 from tenants.models import Role
 from tenants.selectors import tenant_zone
-
-EXAMPLE = """[
-  {"price_components": [{"type": "ENERGY", "price": 0.45, "vat": 19, "step_size": 1}]}
-]"""
-
-
-class Indented(json.JSONEncoder):
-    """As people read it."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "indent": 2})
-
-
-class TariffForm(TenantModelForm):
-    """Every fault of the elements is named by its path."""
-
-    class Meta:
-        help_texts = {
-            "elements": _(
-                "OCPI 2.2.1 tariff elements: a list of price_components (ENERGY, TIME, PARKING_TIME, FLAT) with "
-                "restrictions. Per dimension the first element whose restrictions all hold sets the price."
-            ),
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields.get("elements")
-        if isinstance(field, forms.JSONField):
-            field.encoder = Indented
-            field.widget.attrs |= {"rows": 18, "spellcheck": "false", "placeholder": EXAMPLE}
-            field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} font-mono"
-            if self.initial.get("elements") is None:
-                # An empty box shows the example; Django would write "null" into it.
-                self.initial["elements"] = InvalidJSONInput("")
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if "elements" in cleaned and "currency" in cleaned:
-            cleaned["currency"] = cleaned["currency"].upper()
-            draft = Tariff(**{name: cleaned.get(name) for name in cleaned}, pk=self.instance.pk)
-            try:
-                check_tariff(draft)
-            except TariffFaults as error:
-                for fault in error.faults:
-                    field = fault.path.partition(".")[0]
-                    self.add_error(field, f"{fault.path}: {fault.text}" if "." in fault.path else fault.text)
-            except ValidationError as error:
-                self.add_error(None, error)
-        return cleaned
 
 
 @admin.register(Tariff)
@@ -87,10 +37,22 @@ class TariffAdmin(TenantModelAdmin):
     list_display = ["name", "in_words", "applies_to", "currency", "valid_from", "valid_to", "archived"]
     list_filter = ["archived", "currency"]
     search_fields = ["name"]
-    fields = [
-        *("name", "currency", "elements", "min_price", "max_price", "valid_from", "valid_to", "archived"),
-    ]
     change_form_outer_before_template = "office/tariff.html"
+    change_form_after_template = "office/tariff_example.html"
+
+    class Media:
+        css = {"all": ["csms/tariff.css"]}
+        js = [Script("csms/tariff_editor.js", defer=True)]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        # A heading stands for the label of the sheet, which is as wide as the page.
+        rates = (_("Rates"), ["elements"]) if self._may_write(request) else (None, ["rates_in_words"])
+        bounds = [("min_price", "max_price"), "valid_from", "valid_to", "archived"]
+        return [
+            (None, {"fields": [("name", "currency")]}),
+            (rates[0], {"fields": rates[1]}),
+            (_("Bounds, and when it is in force"), {"fields": bounds}),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tariff]:
         assigned = TariffAssignment.objects.select_related("id_tag", "charge_point", "site").order_by("pk")
@@ -112,27 +74,53 @@ class TariffAdmin(TenantModelAdmin):
     def in_words(self, row: Tariff) -> SafeString:
         return format_html_join("", '<div class="office-said">{}</div>', ((said,) for said in words_of(row)))
 
+    @admin.display(description=_("Rates"))
+    def rates_in_words(self, row: Tariff) -> SafeString:
+        """For those who only read."""
+        return render_to_string("office/tariff_rates.html", {"rates": rates_of(row)})
+
     @admin.display(description=_("Applies to"))
     def applies_to(self, row: Tariff) -> str:
         return ", ".join(target_of(assignment) for assignment in row.assignments.all()) or "–"
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        tariff = self.get_object(request, object_id)
-        extra: dict[str, Any] = {}
-        if isinstance(tariff, Tariff):
-            extra = {
-                "tariff": tariff,
-                "words": words_of(tariff),
-                "targets": [(one.pk, target_of(one)) for one in tariff.assignments.all()],
-                "may_assign": has_role(request, Role.ADMIN),
-            }
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        extra: dict[str, Any] = {**(extra_context or {})}
+        tariff = self.get_object(request, object_id) if object_id else None
+        if tariff is not None:
+            extra["tariff"] = tariff
+            extra["targets"] = [(one.pk, target_of(one)) for one in tariff.assignments.all()]
+            extra["may_assign"] = has_role(request, Role.ADMIN)
+        if self._may_write(request):
+            extra["example"] = first_example(timezone.localtime())
+            extra["zone"] = timezone.get_current_timezone_name()
+        return super().changeform_view(request, object_id, form_url, extra)
 
     def get_urls(self) -> list[URLPattern]:
-        own = path("<int:pk>/preview/", self.admin_site.admin_view(self.preview_view), name="tariff_preview")
-        return [own, *super().get_urls()]
+        asked = self.admin_site.admin_view
+        return [
+            path("<int:pk>/preview/", asked(self.preview_view), name="tariff_preview"),
+            path("draft/", asked(self.draft_view), name="tariff_draft"),
+            path("sheet/", asked(self.sheet_view), name="tariff_sheet"),
+            *super().get_urls(),
+        ]
+
+    def draft_view(self, request: HttpRequest) -> HttpResponse:
+        """The example beside the form, worked out while one types."""
+        access = access_of(request)
+        if access is None or not self._may_write(request):
+            raise PermissionDenied
+        return draft_view(request, tenant_zone(access.tenant))
+
+    def sheet_view(self, request: HttpRequest) -> HttpResponse:
+        """The rates as rows or as JSON: the other of the two."""
+        if not self._may_write(request):
+            raise PermissionDenied
+        return sheet_view(request)
+
+    def _may_write(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) or self.has_change_permission(request)
 
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What a session would cost."""
@@ -157,31 +145,6 @@ class TariffAdmin(TenantModelAdmin):
             "shown": shown,
         }
         return TemplateResponse(request, "office/tariff_preview.html", context)
-
-
-class PreviewForm(forms.Form):
-    """A session as one imagines it: charging evenly, then parked. Times are the tenant's."""
-
-    kwh = forms.DecimalField(label=_("Energy (kWh)"), min_value=0, max_value=100_000, decimal_places=3, initial=20)
-    start = forms.DateTimeField(
-        label=_("Begin"), widget=forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M")
-    )
-    charging = forms.IntegerField(label=_("Charging (minutes)"), min_value=0, max_value=44_640, initial=120)
-    parked = forms.IntegerField(label=_("Then parked (minutes)"), min_value=0, max_value=44_640, initial=0)
-
-    def clean_start(self) -> datetime:
-        start: datetime = self.cleaned_data["start"]
-        if not 2000 <= start.year <= 2100:
-            raise forms.ValidationError(_("A year from 2000 to 2100."))
-        return start
-
-    def usage(self) -> list[Segment]:
-        given = self.cleaned_data
-        full = given["start"] + timedelta(minutes=given["charging"])
-        parts = [Segment(given["start"], full, given["kwh"] * 1000, True)]
-        if given["parked"]:
-            parts.append(Segment(full, full + timedelta(minutes=given["parked"]), Decimal(0), False))
-        return parts
 
 
 class AssignmentForm(TenantModelForm):
@@ -244,6 +207,15 @@ def terms_of_tariff(tariff: Tariff) -> Terms | None:
 def words_of(tariff: Tariff) -> list[str]:
     terms = terms_of_tariff(tariff)
     return terms_in_words(terms) if terms else [str(_("This tariff can't be read."))]
+
+
+def rates_of(tariff: Tariff) -> list[tuple[list[str], str]]:
+    """(its prices, when it holds) of each element, in words; empty: it can't be read."""
+    terms = terms_of_tariff(tariff)
+    if terms is None:
+        return []
+    said = [[component_in_words(one, terms.currency) for one in element.components] for element in terms.elements]
+    return list(zip(said, [restrictions_in_words(one.restrictions) for one in terms.elements], strict=True))
 
 
 def target_of(assignment: TariffAssignment) -> str:
