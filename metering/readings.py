@@ -19,6 +19,8 @@ CONTEXTS = {
     "Other": 7,
 }
 BEGIN, END, OTHER = 2, 3, 7
+# Where a station takes its power, which may be measured beside its outlets.
+INLET = "Inlet"
 PHASES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
 # Unit as sent -> normalised unit; the factor is a thousand. Temperatures are converted below.
 _THOUSANDS = {"kWh": "Wh", "kvarh": "varh", "kW": "W", "kVA": "VA", "kvar": "var"}

@@ -68,6 +68,7 @@ declare_export(
         Column(_("Minimum"), "min_value"),
         Column(_("Maximum"), "max_value"),
         Column(_("Hysteresis"), "hysteresis"),
+        Column(_("Alternating current only"), "ac_only"),
         Column(_("Charge point"), "charge_point__identity"),
         Column(_("Connector"), "evse_number"),
         Column(_("Severity"), "severity"),

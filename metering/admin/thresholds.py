@@ -77,7 +77,7 @@ class ThresholdAdmin(TenantModelAdmin):
                 ),
             },
         ),
-        (_("Where"), {"fields": ["charge_point", "evse_number"], "description": _("Empty: everywhere.")}),
+        (_("Where"), {"fields": ["charge_point", "evse_number", "ac_only"], "description": _("Empty: everywhere.")}),
         (_("How soon"), {"fields": ["hysteresis", "minimum_duration_s"]}),
     ]
 
@@ -94,7 +94,7 @@ class ThresholdAdmin(TenantModelAdmin):
     @admin.display(description=_("Where"), ordering="charge_point__identity_key")
     def place(self, row: Threshold) -> str:
         if row.charge_point is None:
-            return str(_("everywhere"))
+            return str(_("at every outlet of alternating current") if row.ac_only else _("everywhere"))
         return row.charge_point.identity if row.evse_number is None else f"{row.charge_point} / {row.evse_number}"
 
     @admin.display(description=_("Severity"), ordering="severity")

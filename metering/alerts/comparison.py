@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from metering.alerts.clocks import Clocks
+from metering.alerts.direct_current import shows_direct_current
 from metering.alerts.excursion import Excursion
 from metering.alerts.gates import Gate, Watched, make_gate
 from metering.alerts.incidents import Incident
@@ -49,6 +50,8 @@ class Comparison:
         # Tenant -> (charge point, EVSE) -> series.
         self._meters: dict[int, dict[tuple[int, int], Kinds]] = {}
         self._gates = 0
+        # Outlets whose readings have shown direct current, and their stations' main meters (charge point, EVSE).
+        self._direct: set[tuple[int, int]] = set()
         self._active: dict[Series, tuple[int, Gate]] = {}
         self._active_at: Counter[int] = Counter()
         self._clocks = Clocks() if clocks else None
@@ -134,7 +137,8 @@ class Comparison:
         if self._gates >= GATES:
             self._forget_idle()
         charge_point_id, evse_number, kind = series
-        gate = make_gate(kind, charge_point_id, evse_number, self._rules[tenant_id])
+        direct_current = (charge_point_id, evse_number) in self._direct
+        gate = make_gate(kind, charge_point_id, evse_number, self._rules[tenant_id], direct_current=direct_current)
         self._kinds(tenant_id, charge_point_id, evse_number)[kind] = gate
         self._gates += 1
         return gate
@@ -154,6 +158,11 @@ class Comparison:
     def _look(self, kind: Kind, gate: Gate, message: MeterMessage, text: str, at: datetime) -> None:
         """A value that isn't simply inside."""
         gate.newest = at
+        if gate.is_ac_only and shows_direct_current(message.readings) and self._note_direct_current(message):
+            known = self._kinds(message.tenant_id, message.charge_point_id, message.evse_number)[kind]
+            if known is None:
+                return
+            gate = known
         series = message.charge_point_id, message.evse_number, kind
         if gate.register is not None:
             self._look_at_register(kind, gate.register, gate, message, float(text), at)
@@ -225,21 +234,35 @@ class Comparison:
 
     # --- what is known ---
 
+    def _note_direct_current(self, message: MeterMessage) -> bool:
+        """What holds for alternating current only is compared no more at this outlet. False: it is known already."""
+        outlet = message.charge_point_id, message.evse_number
+        if outlet in self._direct:
+            return False
+        for meter in {outlet, (message.charge_point_id, 0)}:
+            self._direct.add(meter)
+            self._make_gates_of(message.tenant_id, meter)
+        return True
+
     def _make_gates_anew(self, tenant_id: int) -> None:
         """The rules have changed. What can't go on ends."""
-        now, rules = datetime.now(UTC), self._rules[tenant_id]
-        for (charge_point_id, evse_number), kinds in self._meters.get(tenant_id, {}).items():
-            for kind, old in list(kinds.items()):
-                series = charge_point_id, evse_number, kind
-                gate = kinds[kind] = make_gate(kind, charge_point_id, evse_number, rules, old)
-                kept = set() if gate is None else {id(one) for one in gate.watched}
-                for one in [] if old is None else old.watched:
-                    if id(one) not in kept:
-                        self._tell(tenant_id, series, one, one.excursions.end(now), NOT_COMPARED)
-                if series in self._active:
-                    self._strike(series)
-                if gate is not None:
-                    self._keep_account(tenant_id, series, gate)
+        for meter in self._meters.get(tenant_id, {}):
+            self._make_gates_of(tenant_id, meter)
+
+    def _make_gates_of(self, tenant_id: int, meter: tuple[int, int]) -> None:
+        now, rules, direct_current = datetime.now(UTC), self._rules[tenant_id], meter in self._direct
+        kinds = self._meters.get(tenant_id, {}).get(meter, {})
+        for kind, old in list(kinds.items()):
+            series = *meter, kind
+            gate = kinds[kind] = make_gate(kind, *meter, rules, old, direct_current=direct_current)
+            kept = set() if gate is None else {id(one) for one in gate.watched}
+            for one in [] if old is None else old.watched:
+                if id(one) not in kept:
+                    self._tell(tenant_id, series, one, one.excursions.end(now), NOT_COMPARED)
+            if series in self._active:
+                self._strike(series)
+            if gate is not None:
+                self._keep_account(tenant_id, series, gate)
 
     def _adopt(self, tenant_id: int, alert: OpenAlert) -> None:
         """Go on with what another process, or this one before a restart, has opened an alert for."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from metering.alerts.direct_current import is_of_grid
 from metering.alerts.excursion import Excursion, Excursions
 from metering.alerts.register import Register
 from metering.alerts.rules import Rule, Rules, is_comparable, total_of
@@ -51,6 +52,11 @@ class Gate:
         self.high = min((_float(one.rule.high, INFINITY) for one in self.watched), default=INFINITY)
 
     @property
+    def is_ac_only(self) -> bool:
+        """Something here says nothing of direct current."""
+        return any(one.rule.ac_only for one in self.watched)
+
+    @property
     def is_active(self) -> bool:
         """An excursion is under way."""
         return any(one.excursions.excursion is not None for one in self.watched) or (
@@ -66,17 +72,27 @@ class Gate:
             yield self.register.excursion
 
 
-def make_gate(kind: Kind, charge_point_id: int, evse_number: int, rules: Rules, old: Gate | None = None) -> Gate | None:
+def make_gate(
+    kind: Kind,
+    charge_point_id: int,
+    evse_number: int,
+    rules: Rules,
+    old: Gate | None = None,
+    *,
+    direct_current: bool = False,
+) -> Gate | None:
     """The gate of a series; None where nothing is compared. What `old` has under way by the same rules goes on."""
+    direct_current = direct_current and not is_of_grid(kind, evse_number)
+    found = rules.of_meter(kind.measurand, charge_point_id, evse_number, direct_current=direct_current)
     if kind.measurand.endswith(".Register"):
         register = old.register if old is not None and old.register is not None else Register()
-        gate = Gate(_watched(kind, charge_point_id, evse_number, rules, old), register)
+        gate = Gate(_watched(kind, found, old), register)
     else:
         total = total_of(kind)
-        watched = [] if total is not None else _watched(kind, charge_point_id, evse_number, rules, old)
+        watched = [] if total is not None else _watched(kind, found, old)
         if total is None and not watched:
             return None
-        if total is not None and not rules.of_meter(kind.measurand, charge_point_id, evse_number):
+        if total is not None and not found:
             return None
         gate = Gate(watched, total=total)
     if old is not None:
@@ -84,12 +100,12 @@ def make_gate(kind: Kind, charge_point_id: int, evse_number: int, rules: Rules, 
     return gate
 
 
-def _watched(kind: Kind, charge_point_id: int, evse_number: int, rules: Rules, old: Gate | None) -> list[Watched]:
+def _watched(kind: Kind, rules: list[Rule], old: Gate | None) -> list[Watched]:
     if not is_comparable(kind):
         return []
     known = {one.rule.id: one for one in old.watched} if old is not None else {}
     found = []
-    for rule in rules.of_meter(kind.measurand, charge_point_id, evse_number):
+    for rule in rules:
         one = known.get(rule.id) or Watched(rule)
         one.rule, one.excursions.bounds = rule, rule.bounds
         found.append(one)

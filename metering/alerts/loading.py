@@ -63,7 +63,7 @@ def _load(ids: list[int]) -> dict[int, Loaded]:
         for tenant_id, *row in thresholds.values_list(
             "tenant_id",
             *("id", "measurand", "charge_point_id", "evse_number", "min_value", "max_value"),
-            *("hysteresis", "minimum_duration_s", "severity", "enabled"),
+            *("hysteresis", "minimum_duration_s", "severity", "enabled", "ac_only"),
         ):
             loaded[tenant_id].rules.append(Rule(*row))
         tolerances = MeteringSettings.objects.filter(tenant_id__in=ids)

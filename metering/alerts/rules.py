@@ -33,6 +33,7 @@ class Rule(NamedTuple):
     minimum_duration_s: int
     severity: str
     enabled: bool
+    ac_only: bool = False
 
     @property
     def bounds(self) -> Bounds:
@@ -48,11 +49,13 @@ class Rules:
         for rule in self.rows:
             self._by_place[rule.measurand, rule.charge_point_id, rule.evse_number].append(rule)
 
-    def of_meter(self, measurand: str, charge_point_id: int, evse_number: int) -> list[Rule]:
-        """What holds for the measurand at this EVSE."""
+    def of_meter(
+        self, measurand: str, charge_point_id: int, evse_number: int, *, direct_current: bool = False
+    ) -> list[Rule]:
+        """What holds for the measurand at this EVSE. Where it is `direct_current`, rules for the other kind are none."""
         for place in ((charge_point_id, evse_number), (charge_point_id, None), (None, None)):
-            found = self._by_place.get((measurand, *place))
-            if found:
+            found = self._by_place.get((measurand, *place), [])
+            if found := [rule for rule in found if not (direct_current and rule.ac_only)]:
                 return [rule for rule in found if rule.enabled]
         return []
 

@@ -127,4 +127,5 @@ def _twins(threshold: Threshold) -> Any:
         charge_point_id=threshold.charge_point_id,
         evse_number=threshold.evse_number,
         severity=threshold.severity,
+        ac_only=threshold.ac_only,
     ).exclude(pk=threshold.pk)

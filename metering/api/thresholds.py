@@ -20,6 +20,7 @@ from tenants.api.views import TenantViewSet
 from tenants.models import Role
 
 LONGEST_S = 7 * 24 * 3600
+AC_ONLY = "Not compared at outlets whose readings show direct current."
 # The model's names, as clients know them.
 NAMES = {
     "min_value": "minValue",
@@ -27,6 +28,7 @@ NAMES = {
     "charge_point": "chargePointId",
     "evse_number": "connectorId",
     "minimum_duration_s": "minimumDurationSeconds",
+    "ac_only": "acOnly",
 }
 
 
@@ -39,12 +41,13 @@ class ThresholdSerializer(serializers.ModelSerializer[Threshold]):
     connectorId = serializers.IntegerField(source="evse_number", allow_null=True, help_text="Null: all connectors.")
     hysteresis = ExactDecimal(allow_null=True, help_text="Null: 2 % of the bound.")
     minimumDurationSeconds = serializers.IntegerField(source="minimum_duration_s")
+    acOnly = serializers.BooleanField(source="ac_only", help_text=AC_ONLY)
 
     class Meta:
         model = Threshold
         fields = [
             *("id", "measurand", "minValue", "maxValue", "chargePointId", "connectorId", "severity", "hysteresis"),
-            *("minimumDurationSeconds", "enabled"),
+            *("minimumDurationSeconds", "acOnly", "enabled"),
         ]
 
 
@@ -66,6 +69,7 @@ class ThresholdChange(StrictSerializer):
     minimumDurationSeconds = serializers.IntegerField(
         source="minimum_duration_s", min_value=0, max_value=LONGEST_S, required=False
     )
+    acOnly = serializers.BooleanField(source="ac_only", required=False, help_text=AC_ONLY)
     enabled = serializers.BooleanField(
         required=False, help_text="A threshold that is off switches the wider ones off at its place."
     )

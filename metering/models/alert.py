@@ -36,6 +36,12 @@ class Threshold(TenantOwned):
     minimum_duration_s = models.PositiveIntegerField(
         default=0, help_text=_("Seconds that the value must be outside before an alert is raised.")
     )
+    ac_only = models.BooleanField(
+        default=False,
+        db_default=False,
+        verbose_name=_("Alternating current only"),
+        help_text=_("Not where readings show direct current: its voltage and current are not those of the grid."),
+    )
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

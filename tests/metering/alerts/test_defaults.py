@@ -33,6 +33,14 @@ def test_the_migration_gives_them_to_tenants_that_were_there(tenant: Tenant, oth
     assert thresholds(tenant) == thresholds(other_tenant) == USUAL
     with tenant_transaction(other_tenant.pk):
         assert Threshold.objects.count() == len(DEFAULTS)
+        Threshold.objects.update(ac_only=False)
+        Threshold.objects.filter(measurand="Voltage").update(max_value=260)
+    migration = import_module("metering.migrations.0011_thresholds_of_alternating_current")
+    with connections["owner"].schema_editor() as editor:
+        migration.mark_usual(None, editor)
+    with tenant_transaction(other_tenant.pk):
+        marked = set(Threshold.objects.filter(ac_only=True).values_list("measurand", flat=True))
+    assert marked == {"Power.Active.Import", "Current.Import"}, "what somebody has changed holds as they set it"
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('tenants_tenant', 'metering_threshold')"

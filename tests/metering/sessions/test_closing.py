@@ -3,18 +3,18 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
-from chargepoints.models import ChargePoint, Gateway, StationConnection, Transaction
+from chargepoints.models import ChargePoint, Transaction
 from chargepoints.services.closing_sessions import close_silent
 from chargepoints.services.transactions import Start, Stop, start_transaction, stop_transaction
 from metering.models import MeteringSettings
 from metering.sessions.closing import close_silent_sessions
-from tenants.context import system_transaction, tenant_transaction
+from tenants.context import tenant_transaction
 from tenants.models import AuditEntry, OutboxEvent
+from tests.api.conftest import bring_online
 
 NOW = timezone.now().replace(microsecond=0)
 HOUR = timedelta(hours=1)
@@ -43,20 +43,7 @@ def seen(station: ChargePoint, ago: timedelta) -> None:
 
 
 def connected(station: ChargePoint, ago: timedelta) -> None:
-    with system_transaction():
-        gateway = Gateway.objects.create(
-            id=uuid4(), host="here", pid=1, channel="x", started_at=NOW, seen_at=timezone.now()
-        )
-        StationConnection.objects.create(
-            tenant_id=station.tenant_id,
-            charge_point=station,
-            connection_id=uuid4(),
-            gateway=gateway,
-            remote_address="10.0.0.1",
-            ocpp_version="1.6",
-            connected_at=NOW - ago,
-            last_message_at=NOW,
-        )
+    bring_online(station, connected_at=NOW - ago)
 
 
 def state(session: Transaction) -> str:
