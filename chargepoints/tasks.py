@@ -8,7 +8,6 @@ from celery.schedules import crontab
 from django.conf import settings
 from django.utils import timezone
 
-from chargepoints.models import LoggedMessage
 from chargepoints.services import (
     bulk_progress,
     bulk_wake,
@@ -31,6 +30,7 @@ from chargepoints.services import (
     upload_sweeps,
     uptime,
 )
+from chargepoints.services.message_keeping import trim_messages
 from tenants.context import system_transaction
 from tenants.models import Tenant
 from tenants.partitions import drop_partitions_before, ensure_partitions
@@ -39,6 +39,8 @@ from tenants.services.system_alerts import note_missing_partitions
 
 MESSAGE_TABLE = "chargepoints_message"
 DAYS_AHEAD = 7
+# A fifth of the time between two runs.
+TRIM_SECONDS = 120
 
 
 @periodic_task(expires=30)
@@ -66,23 +68,25 @@ def sweep_dead_gateways() -> int:
     return leases.sweep_dead_gateways()
 
 
-@periodic_task()
+@periodic_task(expires=600)
 def keep_message_log() -> int:
-    """Partitions a week ahead; days past keeping dropped; tenants that keep less deleted."""
+    """Partitions a week ahead; days past keeping dropped; of tenants that keep less deleted, for as long as it may run."""
     today = datetime.now(UTC).date()
     note_missing_partitions(table=MESSAGE_TABLE, first=today, last=today + timedelta(days=DAYS_AHEAD - 1))
     ensure_partitions(MESSAGE_TABLE, today - timedelta(days=1), today + timedelta(days=DAYS_AHEAD))
     with system_transaction():
         # A tenant may keep more than the system does: the longest wish decides for the partitions.
         wishes = {
-            tenant.pk: tenant.message_log_days for tenant in Tenant.objects.all() if tenant.message_log_days is not None
+            tenant_id: settings.MESSAGE_LOG_DAYS if days is None else days
+            for tenant_id, days in Tenant.objects.values_list("pk", "message_log_days")
         }
-        longest = max([settings.MESSAGE_LOG_DAYS, *wishes.values()])
-        for tenant_id in Tenant.objects.values_list("pk", flat=True):
-            days = wishes.get(tenant_id, settings.MESSAGE_LOG_DAYS)
-            if days < longest:
-                LoggedMessage.objects.filter(tenant_id=tenant_id, at__lt=timezone.now() - timedelta(days=days)).delete()
-    return len(drop_partitions_before(MESSAGE_TABLE, today - timedelta(days=longest)))
+    longest = max([settings.MESSAGE_LOG_DAYS, *wishes.values()])
+    # First: what goes with its whole day need not be deleted.
+    dropped = drop_partitions_before(MESSAGE_TABLE, today - timedelta(days=longest))
+    now = timezone.now()
+    shorter = {tenant_id: now - timedelta(days=days) for tenant_id, days in wishes.items() if days < longest}
+    trim_messages(keep_from=shorter, seconds=TRIM_SECONDS)
+    return len(dropped)
 
 
 @periodic_task(expires=600)
@@ -218,5 +222,5 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "fold-uptime": {"task": "chargepoints.tasks.fold_uptime", "schedule": 300.0},
     "forget-old-uptime": {"task": "chargepoints.tasks.forget_old_uptime", "schedule": crontab(hour="2", minute="17")},
     "purge-station-files": {"task": "chargepoints.tasks.purge_station_files", "schedule": 3600.0},
-    "keep-message-log": {"task": "chargepoints.tasks.keep_message_log", "schedule": 3600.0},
+    "keep-message-log": {"task": "chargepoints.tasks.keep_message_log", "schedule": 600.0},
 }

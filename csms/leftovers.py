@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import redis
@@ -14,8 +15,11 @@ from tenants.redis_servers import connect
 AT_ONCE = 1000
 # Keys that name the tenant, and those that name one of its charge points.
 _OF_TENANT = re.compile(
-    r"csms:(?:throttle:tenant|tag-import|authorization|circuit|clear-cache|local-lists|usage-storage):(\d+)(?::|$)"
+    r"(?:csms:(?:throttle:tenant|import:[a-z_-]+|authorization|circuit|clear-cache|local-lists|rollout|usage-storage)"
+    r"|crl|overview:\d+):(\d+)(?::|$)"
 )
+# How names begin, behind what Django's cache puts before them.
+_BEGINNINGS = ("*csms*", "*crl:*", "*overview:*")
 _OF_STATION = re.compile(r"(?:\{csms:live\}|csms:answer):(\d+):")
 
 
@@ -57,8 +61,8 @@ def _delete_at(url: str, tenant_id: int, stations: set[int]) -> int:
 
 
 def _keys_of(client: "redis.Redis", tenant_id: int, stations: set[int]) -> Iterator[bytes]:
-    for raw in client.scan_iter(match="*csms*", count=AT_ONCE):
-        # Django's cache puts its version before a key of its own.
+    found = chain.from_iterable(client.scan_iter(match=begin, count=AT_ONCE) for begin in _BEGINNINGS)
+    for raw in found:
         name = raw.decode("utf-8", "replace").removeprefix(":1:")
         of_tenant, of_station = _OF_TENANT.match(name), _OF_STATION.match(name)
         if (of_tenant and int(of_tenant[1]) == tenant_id) or (of_station and int(of_station[1]) in stations):

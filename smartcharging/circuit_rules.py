@@ -3,13 +3,15 @@
 Everything here is true while nobody hears us: limits that stations fall back to must fit below every fuse by themselves.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.utils.translation import gettext
 
 MOST_LEVELS = 8
+# In a sentence; who has hundreds of connectors knows by the first what is meant.
+NAMED = 3
 # The circuit's phases (0: L1) that a member's own L1, L2, L3 hang on, in their order.
 WIRINGS: dict[str, tuple[int, ...]] = {
     wiring: tuple("RST".index(letter) for letter in wiring)
@@ -19,7 +21,10 @@ WIRINGS: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fuse:
-    """A circuit. `capacity` is A on each phase, or W in all where `unit` is "W"; `base_a` A on each phase."""
+    """A circuit. `capacity` is A on each phase, or W in all where `unit` is "W"; `base_a` A on each phase.
+
+    `minimum_a` and `fallback_a`: of a root, for the connectors of its tree that have none of their own.
+    """
 
     id: int
     parent_id: int | None
@@ -29,6 +34,8 @@ class Fuse:
     phases: int
     voltage: int
     base_a: Decimal
+    minimum_a: Decimal = Decimal(0)
+    fallback_a: Decimal = Decimal(0)
 
     @property
     def watts(self) -> Decimal:
@@ -92,10 +99,10 @@ def problems_of(fuses: Iterable[Fuse], plugs: Iterable[Plug]) -> list[Problem]:
     return found + _of_fallbacks(by_id, plugs)
 
 
-def warnings_of(fuses: Iterable[Fuse]) -> dict[int, list[Problem]]:
-    """What looks like a mistake and is safe all the same, by circuit."""
+def warnings_of(fuses: Iterable[Fuse], plugs: Iterable[Plug] = ()) -> dict[int, list[Problem]]:
+    """What looks like a mistake and is safe all the same, by circuit. `fuses`: with the root of the plugs."""
     by_id = {fuse.id: fuse for fuse in fuses}
-    found: dict[int, list[Problem]] = {}
+    found = _useless_fallbacks(by_id, plugs)
     for fuse in by_id.values():
         parent = by_id.get(fuse.parent_id) if fuse.parent_id is not None else None
         if parent is not None and _is_above(fuse, parent):
@@ -107,6 +114,38 @@ def warnings_of(fuses: Iterable[Fuse]) -> dict[int, list[Problem]]:
             sentence = gettext("The base load leaves nothing for charging.")
             found.setdefault(fuse.id, []).append(Problem("no_room", "base_load_a", sentence, fuse_id=fuse.id))
     return found
+
+
+def _useless_fallbacks(fuses: Mapping[int, Fuse], plugs: Iterable[Plug]) -> dict[int, list[Problem]]:
+    """Fallbacks that start no car: the root's, and those that connectors have of their own."""
+    found: dict[int, list[Problem]] = {}
+    below: dict[tuple[int, Decimal, Decimal], list[Plug]] = {}
+    for fuse in fuses.values():
+        if fuse.parent_id is None and 0 < fuse.fallback_a < fuse.minimum_a:
+            sentence = gettext(
+                "The fallback of %(fallback_a)s A is below the lowest charging current of %(minimum_a)s A: without word "
+                "of us nothing charges, and the %(fallback_a)s A are kept free all the same. Take 0 A, or %(minimum_a)s A."
+            ) % {"fallback_a": _shown(fuse.fallback_a), "minimum_a": _shown(fuse.minimum_a)}
+            found[fuse.id] = [Problem("fallback_below_minimum", "fallback_a", sentence, fuse_id=fuse.id)]
+    defaults = {(fuse.fallback_a, fuse.minimum_a) for fuse in fuses.values() if fuse.parent_id is None}
+    for plug in plugs:
+        values = plug.fallback_a, plug.minimum_a
+        if 0 < plug.fallback_a < plug.minimum_a and values not in defaults:
+            below.setdefault((plug.fuse_id, *values), []).append(plug)
+    for (fuse_id, fallback_a, minimum_a), alike in below.items():
+        sentence = gettext(
+            "%(names)s: the fallback of %(fallback_a)s A is below the lowest charging current of %(minimum_a)s A. Without "
+            "word of us nothing charges there, and the %(fallback_a)s A are kept free all the same. Take 0 A, or "
+            "%(minimum_a)s A."
+        ) % {"names": _names(alike), "fallback_a": _shown(fallback_a), "minimum_a": _shown(minimum_a)}
+        problem = Problem("fallback_below_minimum", "fallback_a", sentence, fuse_id=fuse_id, plug_id=alike[0].id)
+        found.setdefault(fuse_id, []).append(problem)
+    return found
+
+
+def _names(plugs: Sequence[Plug]) -> str:
+    """The first of them."""
+    return ", ".join([plug.name for plug in plugs[:NAMED]] + (["…"] if len(plugs) > NAMED else []))
 
 
 def path_of(fuse_id: int, fuses: Mapping[int, Fuse]) -> list[int]:

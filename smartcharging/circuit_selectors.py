@@ -105,6 +105,8 @@ def fuses_of(tree: Iterable[Circuit]) -> list[Fuse]:
             phases=circuit.phases,
             voltage=circuit.voltage,
             base_a=circuit.base_load_a,
+            minimum_a=circuit.minimum_a,
+            fallback_a=circuit.fallback_a,
         )
         for circuit in tree
     ]

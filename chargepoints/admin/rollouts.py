@@ -32,6 +32,7 @@ from chargepoints.services.rollouts import (
     with_progress,
 )
 from tenants.admin.base import ReadOnlyAdmin, has_role
+from tenants.context import current_tenant_id
 from tenants.models import Role
 
 SHOWN, WAVES_SHOWN = 20, 5
@@ -141,7 +142,7 @@ class FirmwareRolloutAdmin(ReadOnlyAdmin):
         )
 
     def _create(self, request: HttpRequest, form: RolloutForm) -> HttpResponse:
-        mark = f"csms:rollout:{order_of(request)}"
+        mark = f"csms:rollout:{current_tenant_id()}:{order_of(request)}"
         if not cache.add(mark, 1, ONCE_S):
             messages.info(request, _("This rollout has been begun already."))
             return HttpResponseRedirect(reverse("admin:chargepoints_firmwarerollout_changelist"))

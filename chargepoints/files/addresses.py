@@ -76,7 +76,11 @@ def check_location(location: str) -> str:
 
 def shown_location(location: str) -> str:
     """The address for people: without password, token and signature."""
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        # Sent by hand; what can't be read can't be cleared of secrets.
+        return HIDDEN
     host = parts.netloc.rpartition("@")
     netloc = f"{host[0].partition(':')[0]}:{HIDDEN}@{host[2]}" if host[1] else parts.netloc
     query = HIDDEN if parts.query else ""

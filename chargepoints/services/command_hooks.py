@@ -1,8 +1,8 @@
-"""What happens when a command ends, in the transaction that ends it. Higher apps register here (this one can't import them).
+"""What happens when a command is made by hand, and when one ends, in the transaction that does so.
 
-Called for an answer, an error, a time-out, a cancellation by a person, and again for an answer that came late. Not
-called where many end at once (a lost connection, a sweep, a cancelled bulk command): who must not miss an end also
-looks at the rows by beat.
+Higher apps register here (this one can't import them). At the end, hooks are called for an answer, an error, a
+time-out, a cancellation by a person, and again for an answer that came late. Not called where many end at once (a lost
+connection, a sweep, a cancelled bulk command): who must not miss an end also looks at the rows by beat.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +18,22 @@ log = structlog.get_logger(__name__)
 Hook = Callable[[Command], None]
 ManyHook = Callable[[Sequence[Command]], None]
 _at_end: dict[str, list[tuple[Hook, ManyHook | None]]] = {}
+_when_made: dict[str, ManyHook] = {}
+
+
+def register_when_made(action: str, hook: ManyHook) -> None:
+    """`hook(commands)` keeps what the action's service would keep, for commands sent past it: by `call`, forms, bulk.
+
+    It runs before they can leave; where it fails, none is made. Each is of another charge point.
+    """
+    _when_made[action] = hook
+
+
+def made_by_hand(commands: Sequence[Command]) -> None:
+    """Run the hook of their action, which is the same for all."""
+    hook = _when_made.get(commands[0].action) if commands else None
+    if hook is not None:
+        hook(commands)
 
 
 def register_at_end(action: str, hook: Hook, many: ManyHook | None = None) -> None:

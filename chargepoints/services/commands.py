@@ -27,7 +27,7 @@ from chargepoints.protocol.errors import Code, violation
 from chargepoints.protocol.validation import validate_call
 from chargepoints.services.bulk_wake import wake_bulk
 from chargepoints.services.command_ends import end_commands
-from chargepoints.services.command_hooks import command_ended
+from chargepoints.services.command_hooks import command_ended, made_by_hand
 from chargepoints.services.hand_checks import check_by_hand, check_for_stations
 from chargepoints.services.outcomes import answer_written
 from chargepoints.services.priorities import priority_of
@@ -96,6 +96,8 @@ def send_command(
             origin=origin,
             expires_at=expires_at,
         )
+        if not vetted:
+            made_by_hand([command])
         if origin != "system":
             record(
                 actor=requested_by,
@@ -282,5 +284,6 @@ def sweep_commands() -> int:
     for (tenant_id,) in tenants:
         with suppress(TenantMoving), tenant_transaction(tenant_id):
             for which, why in ((overdue, NO_ANSWER), (unclaimed, NOT_FETCHED)):
-                ended += end_commands(Command.objects.filter(which), CommandState.TIMED_OUT, at=now, description=why)
+                lost = Command.objects.filter(which)
+                ended += len(end_commands(lost, CommandState.TIMED_OUT, at=now, description=why))
     return ended

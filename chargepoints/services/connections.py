@@ -178,13 +178,14 @@ def _fail_sent(tenant_id: int, departures: Sequence[Departure]) -> None:
 
 
 def _fail(sent: QuerySet[Command], at: datetime) -> int:
-    return end_commands(
+    failed = end_commands(
         sent,
         CommandState.FAILED,
         at=at,
         error_code="ConnectionLost",
         description="The connection closed before the answer came.",
     )
+    return len(failed)
 
 
 def _take_places(tenant_id: int, claims: Sequence[Claim], *, wait: bool = False) -> dict[UUID, Superseded | None]:

@@ -1,5 +1,6 @@
 """The outcome of commands about files and firmware (Command.outcome): kept by the services that follow the file."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from tenants.events import publish
 _REFUSED = (CommandState.REJECTED, CommandState.FAILED, CommandState.TIMED_OUT, CommandState.CANCELLED)
 
 
-def await_outcome(command: Command, until: datetime) -> None:
-    """Something is to come of it by `until`. In the open tenant transaction, as the other one."""
-    Command.objects.filter(pk=command.pk).update(outcome=Outcome.WAITING, outcome_until=until)
-    command.outcome, command.outcome_until = Outcome.WAITING, until
+def await_outcomes(until: Mapping[Command, datetime]) -> None:
+    """Something is to come of each by its time. In the open tenant transaction, as the other one."""
+    for command, at in until.items():
+        command.outcome, command.outcome_until = Outcome.WAITING, at
+    Command.objects.bulk_update(until, ["outcome", "outcome_until"])
 
 
 def note_outcome(command_id: UUID, outcome: Outcome, detail: str = "") -> None:

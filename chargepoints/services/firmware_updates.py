@@ -3,6 +3,7 @@
 1.6 core names no request in its notifications: they are of the update that is under way.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from chargepoints.files.addresses import HIDDEN, LONGEST_LOCATION, clean_name, d
 from chargepoints.models import ChargePoint, Command, CommandState, FirmwareFile, FirmwareUpdate, Outcome
 from chargepoints.protocol.timestamps import format_timestamp
 from chargepoints.services.commands import send_command
-from chargepoints.services.file_outcomes import await_outcome, note_outcome
+from chargepoints.services.file_outcomes import await_outcomes, note_outcome
 from chargepoints.services.uploads import next_request_id
 from tenants.context import system_transaction, tenant_transaction
 from tenants.databases.each import in_each_database
@@ -109,25 +110,39 @@ def update_station(
 
 def send_update(*, update: FirmwareUpdate, source: Source, schedule: Schedule, requested_by: str, origin: str) -> None:
     """Tell the station, in the open tenant transaction; the update is new, or waits. Raises as update_station."""
-    now = timezone.now()
-    station = update.charge_point
-    for earlier in _of_station(station.pk).filter(state__in=UNDER_WAY).exclude(pk=update.pk):
-        _end(earlier, State.CANCELLED, detail=REPLACED)
     location, update.location, update.token_digest = _address(source)
-    update.version_before = station.firmware_version
-    update.state, update.sent_at, update.deadline_at = State.SENT, now, schedule.deadline()
+    update.deadline_at = schedule.deadline()
     if source.signed:
         update.request_id = next_request_id()
     update.command = send_command(
-        charge_point=station,
+        charge_point=update.charge_point,
         action="SignedUpdateFirmware" if source.signed else "UpdateFirmware",
         payload=_payload(update.request_id, location, source, schedule),
         requested_by=requested_by,
         origin=origin,
         expires_at=schedule.expires_at,
+        vetted=True,
     )
-    await_outcome(update.command, update.deadline_at)
-    update.save()
+    begin_updates([update])
+
+
+def begin_updates(updates: Sequence[FirmwareUpdate]) -> None:
+    """Each, of another station and with its command and deadline, is under way from now on; new ones are stored.
+
+    In the transaction that makes the commands. What was under way there is given up: a station does one at a time.
+    """
+    now = timezone.now()
+    mine = [update.pk for update in updates if update.pk is not None]
+    earlier = _locked().filter(charge_point__in={update.charge_point_id for update in updates}, state__in=UNDER_WAY)
+    for one in earlier.exclude(pk__in=mine).order_by("pk"):
+        _end(one, State.CANCELLED, detail=REPLACED)
+    for update in updates:
+        update.version_before = update.charge_point.firmware_version
+        update.state, update.sent_at = State.SENT, now
+        if update.pk is not None:
+            update.save()
+    FirmwareUpdate.objects.bulk_create([update for update in updates if update.pk is None])
+    await_outcomes({update.command: update.deadline_at for update in updates if update.command and update.deadline_at})
 
 
 def _address(source: Source) -> tuple[str, str, str]:
@@ -259,9 +274,12 @@ def _is_new(update: FirmwareUpdate, version: str) -> bool:
 
 
 def _of_station(charge_point_id: int) -> QuerySet[FirmwareUpdate]:
-    """Locked: a notification and the sweep may meet."""
-    rows = FirmwareUpdate.objects.select_for_update(of=("self",)).select_related("charge_point", "firmware")
-    return rows.filter(charge_point_id=charge_point_id)
+    return _locked().filter(charge_point_id=charge_point_id)
+
+
+def _locked() -> QuerySet[FirmwareUpdate]:
+    """A notification and the sweep may meet."""
+    return FirmwareUpdate.objects.select_for_update(of=("self",)).select_related("charge_point", "firmware")
 
 
 def _note(update: FirmwareUpdate, status: str, at: datetime) -> None:

@@ -17,10 +17,13 @@ INT32 = 2**31 - 1
 # (payload, the stations) -> raises OcppError.
 StationCheck = Callable[[dict[str, Any], QuerySet[ChargePoint]], None]
 _checks: dict[str, StationCheck] = {}
-# What is accepted by the station gets a row of ours (`reservation_adoption`, `local_list_adoption`), which holds these.
+# What is sent or accepted gets a row of ours (`reservation_adoption`, `local_list_adoption`, `file_adoption`), which
+# holds these.
 _RANGES = {
     "ReserveNow": {"reservationId": (1, INT32), "connectorId": (0, 1000)},
     "SendLocalList": {"listVersion": (1, INT32)},
+    "GetLog": {"requestId": (0, INT32)},
+    "SignedUpdateFirmware": {"requestId": (0, INT32)},
 }
 
 

@@ -3,7 +3,7 @@
 A file and what the station says of it come by different ways, in any order: the row takes both, whenever they come.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +14,20 @@ from django.db import connection
 from django.utils import timezone
 
 from chargepoints.events import UploadEnded
-from chargepoints.files.addresses import HIDDEN, check_location, clean_name, digest_of, new_token, own_address
+from chargepoints.files.addresses import (
+    HIDDEN,
+    LONGEST_LOCATION,
+    check_location,
+    clean_name,
+    digest_of,
+    new_token,
+    own_address,
+)
 from chargepoints.files.storage import UPLOADS, StoredFile, discard, store
-from chargepoints.models import ChargePoint, Command, Outcome, StationUpload
+from chargepoints.models import ChargePoint, Command, CommandState, Outcome, StationUpload
 from chargepoints.protocol.timestamps import format_timestamp
 from chargepoints.services.commands import send_command
-from chargepoints.services.file_outcomes import await_outcome, note_outcome
+from chargepoints.services.file_outcomes import await_outcomes, note_outcome
 from tenants.context import system_transaction, tenant_transaction
 from tenants.databases.each import in_each_database
 from tenants.events import publish
@@ -103,15 +111,14 @@ def _expect(
     else:
         token, digest = new_token()
         location, shown = own_address(token), own_address(HIDDEN)
-    begins = wanted.expires_at or timezone.now()
-    upload = StationUpload.objects.create(
+    upload = StationUpload(
         tenant_id=charge_point.tenant_id,
         charge_point=charge_point,
         kind=kind,
         request_id=request_id,
         location=shown,
         token_digest=digest,
-        expires_at=begins + timedelta(hours=settings.UPLOAD_HOURS),
+        expires_at=expected_until(wanted.expires_at),
         requested_by=requested_by[:150],
     )
     return upload, location
@@ -127,10 +134,21 @@ def _ask(
         requested_by=upload.requested_by,
         origin=origin,
         expires_at=wanted.expires_at,
+        vetted=True,
     )
-    upload.save(update_fields=["command"])
-    await_outcome(upload.command, upload.expires_at)
+    begin_uploads([upload])
     return upload, upload.command
+
+
+def expected_until(command_expires_at: datetime | None) -> datetime:
+    """How long a file is waited for whose command waits for its station until then; None: sent now or never."""
+    return (command_expires_at or timezone.now()) + timedelta(hours=settings.UPLOAD_HOURS)
+
+
+def begin_uploads(uploads: Sequence[StationUpload]) -> None:
+    """Store new rows, each with its command: what stations say is theirs. In the transaction that makes the commands."""
+    StationUpload.objects.bulk_create(uploads)
+    await_outcomes({upload.command: upload.expires_at for upload in uploads if upload.command})
 
 
 def _retries(wanted: Wanted) -> dict[str, int]:
@@ -234,9 +252,10 @@ def _answered(rows: Any, request_id: int | None, location: str) -> StationUpload
         found: StationUpload | None = rows.filter(request_id=request_id).first()
         return found
     token = location.rstrip("/").rpartition("/")[2]
-    mine = rows.filter(kind=Kind.DIAGNOSTICS)
+    # What a command asks for that has not left yet is not what was answered.
+    mine = rows.filter(kind=Kind.DIAGNOSTICS).exclude(command__state=CommandState.QUEUED)
     by_token: StationUpload | None = mine.filter(token_digest=digest_of(token)).first()
-    return by_token or mine.filter(location=location, token_digest="").first()
+    return by_token or mine.filter(location=location[:LONGEST_LOCATION], token_digest="").first()
 
 
 def record_upload_status(

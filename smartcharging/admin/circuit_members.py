@@ -14,6 +14,7 @@ from chargepoints.admin.pills import pill
 from chargepoints.models import ChargePoint, Connector
 from smartcharging.admin.circuit_edit import PAGE
 from smartcharging.admin.circuit_forms import MemberEditForm, MemberForm
+from smartcharging.admin.shared import search_asked
 from smartcharging.models import Circuit, CircuitMember
 from smartcharging.services.circuits import CircuitRefused, add_member, remove_member, update_member
 from tenants.admin.base import access_of
@@ -24,7 +25,7 @@ FOUND = 50
 
 def add_members_page(request: HttpRequest, circuit: Circuit) -> HttpResponse:
     """`?q=` finds connectors; those ticked are added, all of them or none."""
-    searched = request.GET.get("q", "").strip()[:120]
+    searched = search_asked(request)
     chosen = request.POST.getlist("connector")
     form = MemberForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():

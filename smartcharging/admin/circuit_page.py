@@ -18,7 +18,7 @@ from smartcharging.admin.pills import pill
 from smartcharging.admin.zones import zone_of_site
 from smartcharging.circuit_load import MemberLoad, TreeLoad, load_of
 from smartcharging.circuit_rules import warnings_of
-from smartcharging.circuit_selectors import fuses_of, limits_sent_to, tree_of
+from smartcharging.circuit_selectors import fuses_of, limits_sent_to, plugs_of, tree_of
 from smartcharging.models import Allotment, Circuit, CircuitLimit, LimitSent
 from smartcharging.reason_words import cause_in_words, reason_in_words
 from tenants.admin.base import has_role
@@ -33,10 +33,11 @@ MOST_MEMBERS = 500
 
 def page_of(request: HttpRequest, circuit: Circuit) -> dict[str, Any]:
     """The whole page; `live_of` is in it."""
+    live = live_of(request, circuit)
     return {
         "circuit": circuit,
         "settings": settings_said(circuit),
-        "warnings": _warnings(circuit),
+        "warnings": _warnings(circuit, live["root"]),
         "phases": ["L1"] if circuit.phases == 1 else ["L1", "L2", "L3"],
         "ranges": RANGES,
         "config": {
@@ -45,7 +46,7 @@ def page_of(request: HttpRequest, circuit: Circuit) -> dict[str, Any]:
             "hours": "24",
             "texts": {**texts(), "empty": _("No round in this time.")},
         },
-        **live_of(request, circuit),
+        **live,
     }
 
 
@@ -120,9 +121,13 @@ def settings_said(circuit: Circuit) -> list[tuple[str, str]]:
     return said
 
 
-def _warnings(circuit: Circuit) -> list[str]:
-    found = warnings_of(fuses_of(tree_of(circuit)))
-    return [problem.sentence for problems in found.values() for problem in problems]
+def _warnings(circuit: Circuit, root: Circuit) -> list[str]:
+    """Of the circuit and all below it."""
+    tree = tree_of(circuit)
+    members = [member for one in tree for member in one.members.all()]
+    above = [] if circuit.parent is None else [root, circuit.parent]
+    found = warnings_of(fuses_of([*above, *tree]), plugs_of(members, root))
+    return [problem.sentence for one in tree for problem in found.get(one.pk, [])]
 
 
 def _statuses(load: TreeLoad) -> dict[tuple[int, int], Connector]:
@@ -152,7 +157,7 @@ def _member(
         "measured_at": one.measured_at,
         "over": over,
         "reason": one.reason_text if one.session_id is not None else "",
-        "waiting": clock(row.waiting_since, zone) if row is not None and row.waiting_since is not None else "",
+        "waiting": clock(row.paused_since, zone) if row is not None and row.paused_since is not None else "",
     }
 
 

@@ -19,6 +19,7 @@ from smartcharging.admin.circuit_members import add_members_page, member_page, r
 from smartcharging.admin.circuit_page import live_of, page_of
 from smartcharging.admin.circuit_signals import cancel_signal_page, signal_page
 from smartcharging.admin.load_bars import node_bars
+from smartcharging.admin.shared import search_asked
 from smartcharging.admin.zones import zone_of_site
 from smartcharging.circuit_overview import trees_with_load
 from smartcharging.circuit_selectors import root_of, roots_by_circuit
@@ -76,7 +77,7 @@ class CircuitAdmin(TenantModelAdmin):
             **self.admin_site.each_context(request),
             "title": _("Circuits"),
             "may_administer": self.has_add_permission(request),
-            "q": request.GET.get("q", "")[:120],
+            "q": search_asked(request),
             **_trees(request),
         }
         return render(request, "office/circuits.html", context)
@@ -144,7 +145,7 @@ def chart_view(request: HttpRequest, circuit: Circuit) -> HttpResponse:
 
 def _trees(request: HttpRequest) -> dict[str, Any]:
     """A page of trees; with a search those in which a circuit, or its site, has such a name."""
-    searched = request.GET.get("q", "").strip()[:120]
+    searched = search_asked(request)
     roots = Circuit.objects.filter(parent=None).order_by("name", "id")
     if searched:
         named = Circuit.objects.filter(name__icontains=searched) | Circuit.objects.filter(

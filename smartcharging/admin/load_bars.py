@@ -95,7 +95,8 @@ def _bar(label: str, full: float, usable: float, values: tuple[float, ...], unit
 
     words = {
         "label": label,
-        "actual": limit_in_words(actual, unit),
+        # Of the meter: more digits than it has good ones.
+        "actual": limit_in_words(round(actual, 1 if unit == "A" else 0), unit),
         "allotted": limit_in_words(allotted, unit),
         "worst": limit_in_words(worst, unit),
         "base": limit_in_words(base, unit),

@@ -145,7 +145,8 @@ def _drawn(request: HttpRequest) -> dict[str, Any]:
     there = EnergyPrice.objects.filter(end_at__gt=start, start_at__lt=end).order_by("zone", "start_at")
     first = there.values_list("zone", "currency").first()
     asked = request.GET.get("zone__exact", request.GET.get("zone"))
-    zone = asked if asked is not None else first[0] if first else ""
+    # No text column holds a NUL.
+    zone = asked.replace("\0", "") if asked is not None else first[0] if first else ""
     unit = there.filter(zone=zone).values_list("currency", flat=True).first() or (first[1] if first else "")
     points: list[list[float] | None] = []
     for price in prices_between(zone, start, end):

@@ -156,7 +156,7 @@ def _limit(session: Transaction) -> dict[str, Any]:
         "allotted": amps_said(row.sent_a) if row is not None and mine else "",
         "state": pill(row.state, row.get_state_display()) if row is not None and mine else "",
         "reason": reason_in_words(row.reason) if row is not None and mine else "",
-        "waiting_since": row.waiting_since if row is not None and mine else None,
+        "waiting_since": row.paused_since if row is not None and mine else None,
     }
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from smartcharging.allocation.wires import Floats, Wires
 
 Ints = NDArray[np.int32]
+Places = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 
 def solve(
@@ -43,17 +45,12 @@ def solve(
     amps = np.zeros(there.shape)
     if not len(at):
         return amps
-    highest, gains = wires.upper[at] * there[at, slot], gain[at, slot]
+    at, slot, highest, first, rests = _pieces(wires, at, slot, there, by_minimum=first_gain is not None)
+    gains = gain[at, slot]
     if first_gain is not None:
-        # A second column for the same current: what is up to the minimum, and what is over it.
-        now = np.flatnonzero(can[:, 0])
-        least = np.minimum(wires.lower, wires.upper * there[:, 0])[now]
-        highest[slot == 0] -= least
-        at, slot = np.concatenate([at, now]), np.concatenate([slot, np.zeros_like(now)])
-        highest = np.concatenate([highest, least])
-        gains = np.concatenate([gains, gain[now, 0] + first_gain[now]])
+        gains = gains + np.where(first, first_gain[at], 0.0)
     kwh = wires.watts[at] * slots[slot] / 1000
-    starts, rows, values = _matrix(wires, at, slot, kwh, len(slots), parts)
+    starts, rows, values = _matrix(wires, at, slot, rests, kwh, len(slots), parts)
     # The first rows say: energy charged is the sum of the parts filled; without parts: at most what is wanted.
     most = np.outer(wires.free, np.ones(len(slots)) if carried is None else carried).ravel()
     open_ended = np.full(most.size, -highspy.kHighsInf)
@@ -73,24 +70,48 @@ def solve(
     return amps
 
 
+def _pieces(
+    wires: Wires, at: Places, slot: Places, there: Floats, *, by_minimum: bool
+) -> tuple[Places, Places, Floats, Flags, Flags]:
+    """The current of each load in each slot, cut into columns of which the lower one is always the better one.
+
+    (load, slot, the most of it, whether up to the minimum in the first slot, whether up to the fallback). What is up to
+    the fallback takes nothing of rows that keep it.
+    """
+    highest = wires.upper[at] * there[at, slot]
+    least = np.minimum(np.where(slot == 0, wires.lower[at], 0.0), highest) if by_minimum else np.zeros(len(at))
+    rest = np.minimum(wires.rests[at] * there[at, slot], highest) if wires.kept.any() else np.zeros(len(at))
+    low, high = np.minimum(least, rest), np.maximum(least, rest)
+    none, all_of_them = np.zeros(len(at), dtype=bool), np.ones(len(at), dtype=bool)
+    sizes = np.concatenate([highest - high, high - low, low])
+    firsts = np.concatenate([none, least > rest, all_of_them])
+    rests = np.concatenate([none, rest > least, all_of_them])
+    # The uppermost stays though it be empty, so that each current has a column.
+    wanted = np.concatenate([all_of_them, sizes[len(at) :] > 0])
+    return np.tile(at, 3)[wanted], np.tile(slot, 3)[wanted], sizes[wanted], firsts[wanted], rests[wanted]
+
+
 def _matrix(
-    wires: Wires, at: NDArray[np.intp], slot: NDArray[np.intp], kwh: Floats, slots: int, parts: int
+    wires: Wires, at: Places, slot: Places, rests: Flags, kwh: Floats, slots: int, parts: int
 ) -> tuple[Ints, Ints, Floats]:
     """Column-wise (starts, rows, values): first the currents, then the parts of what each load wants."""
     loads = len(wires.loads)
-    owner, wire = np.nonzero(wires.matrix.T)
-    degree = np.bincount(owner, minlength=loads)
+    # Each load once with all its wires, and once more with those that keep no fallbacks.
+    shapes = np.concatenate([wires.matrix.T, wires.touched(np.zeros(loads, dtype=bool)).T])
+    owner, wire = np.nonzero(shapes)
+    degree = np.bincount(owner, minlength=2 * loads)
     first = np.cumsum(degree) - degree
-    counts = 1 + degree[at]
+    shape = at + loads * rests
+    counts = 1 + degree[shape]
     ends = np.cumsum(counts)
     column = np.repeat(np.arange(len(at)), counts)
     # Place within the column: 0 is the row of the load's energy, then the wires that it hangs on.
     place = np.arange(ends[-1]) - (ends - counts)[column]
-    entry = np.minimum(first[at][column] + np.maximum(place - 1, 0), max(len(wire) - 1, 0))
+    entry = np.minimum(first[shape][column] + np.maximum(place - 1, 0), max(len(wire) - 1, 0))
     energy = place == 0
     if len(wire):
         rows = np.where(energy, at[column], loads + wire[entry] * slots + slot[column])
-        values = np.where(energy, kwh[column], wires.matrix[wire[entry], at[column]])
+        values = np.where(energy, kwh[column], shapes[shape[column], wire[entry]])
     else:
         rows, values = at[column], kwh[column]
     starts = np.concatenate([[0], ends, ends[-1] + np.arange(1, loads * parts + 1)])

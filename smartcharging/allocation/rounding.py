@@ -17,12 +17,17 @@ def fair_share(wires: Wires, amps: Floats | None = None, upper: Floats | None = 
     upper = wires.upper if upper is None else upper
     rising = amps < upper - TINY_A
     while rising.any():
-        room, slopes = wires.room(amps), wires.matrix @ rising
+        beyond = amps >= wires.rests - TINY_A
+        touched = wires.touched(beyond)
+        room, slopes = wires.room(amps), touched @ rising
         steps = np.where(slopes > 0, room / np.where(slopes > 0, slopes, 1.0), np.inf)
-        step = min(float((upper - amps)[rising].min()), float(steps.min()) if len(steps) else np.inf)
+        # Up to its fallback a load takes less of the wires than from there on.
+        ends = np.where(beyond, upper, np.minimum(upper, wires.rests)) - amps
+        step = min(float(ends[rising].min()), float(steps.min()) if len(steps) else np.inf)
         amps[rising] += max(step, 0.0)
         full = wires.room(amps) <= TINY_A
-        stuck = (wires.matrix[full] > 0).any(axis=0) if full.any() else np.zeros(len(amps), dtype=bool)
+        touched = wires.touched(amps >= wires.rests - TINY_A)
+        stuck = (touched[full] > 0).any(axis=0) if full.any() else np.zeros(len(amps), dtype=bool)
         rising &= ~stuck & (amps < upper - TINY_A)
     return amps
 
@@ -50,7 +55,7 @@ def tenths(wires: Wires, amps: Floats) -> dict[int, float]:
 def _start(wires: Wires, amps: Floats, who: NDArray[np.bool_], order: Order) -> Floats:
     amps, room = amps.copy(), wires.room(amps)
     for index in order[who[order]]:
-        needed = wires.matrix[:, index] * wires.lower[index]
+        needed = wires.needs(index, wires.lower[index])
         if (needed <= room + TINY_A).all():
             amps[index] = wires.lower[index]
             room -= needed

@@ -1,4 +1,7 @@
-"""What loads share: the limits of a tree as rows over those of its loads that can be moved now. Knows no strategy."""
+"""What loads share: the limits of a tree as rows over those of its loads that can be moved now. Knows no strategy.
+
+With what has to stay free for fallbacks (reserve.py, which says why and decides the same for the moment).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartcharging.allocation.shapes import Load, Node
+from smartcharging.allocation.tree import SLACK, taken_anyway
 
 Floats = NDArray[np.float64]
 # Less than this is a rounding error of sums of floats.
@@ -19,14 +23,14 @@ class OddTree(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """`matrix @ amps <= free`, with `amps` in the order of `loads`, and each between 0 and `upper`.
+    """`taken(amps) <= free`, with `amps` in the order of `loads`, and each between 0 and `upper`.
 
     A row is a phase of a node (A) or a node rated in W. What limits a single load only is in its `upper`, and rows that
     can't be reached are left out. `lower`: the least that it charges with; `upper` is 0 where that can't be had.
     `watts`: of 1 A on each of its phases.
 
-    Of the fallbacks that are kept (reserve.py) only `upper` knows: what a load can have beside those of all others. That
-    two of them can't both have that much, while a third waits, is left to whoever follows the plan (planned.py).
+    On rows that are `kept` all fallbacks (`rests`) are taken off `free`, and each load takes of it only what it has beyond
+    its own: who waits keeps the others from that much.
     """
 
     loads: tuple[Load, ...]
@@ -35,10 +39,31 @@ class Wires:
     lower: Floats
     upper: Floats
     watts: Floats
+    rests: Floats
+    kept: NDArray[np.bool_]
+
+    def taken(self, amps: Floats) -> Floats:
+        """What these currents take of each row."""
+        plain: Floats = self.matrix @ amps
+        if self.kept.any():
+            plain[self.kept] = self.matrix[self.kept] @ np.maximum(amps - self.rests, 0.0)
+        return plain
 
     def room(self, amps: Floats) -> Floats:
         """What is left on each row."""
-        return self.free - self.matrix @ amps
+        return self.free - self.taken(amps)
+
+    def touched(self, beyond: NDArray[np.bool_]) -> Floats:
+        """`matrix` as it is for one more A of each load; `beyond`: those that have their fallback already."""
+        if not self.kept.any():
+            return self.matrix
+        return np.where(self.kept[:, None] & ~beyond, 0.0, self.matrix)
+
+    def needs(self, index: int, amps: float) -> Floats:
+        """What one load takes of each row with so much."""
+        over = max(amps - float(self.rests[index]), 0.0)
+        needed: Floats = self.matrix[:, index] * np.where(self.kept, over, amps)
+        return needed
 
 
 def wires_of(nodes: Sequence[Node], loads: Sequence[Load]) -> Wires:
@@ -53,7 +78,7 @@ def wires_of(nodes: Sequence[Node], loads: Sequence[Load]) -> Wires:
     # What is left beside all fallbacks.
     beside = free.copy()
     for load in loads:
-        amps = load.counted_a if load.fixed else 0.0 if load.active else load.rest_a
+        amps = taken_anyway(load)
         for number, column, share in _touches(load, nodes, paths):
             free[number, column] -= share * amps
             beside[number, column] -= share * max(amps, load.rest_a)
@@ -63,7 +88,7 @@ def wires_of(nodes: Sequence[Node], loads: Sequence[Load]) -> Wires:
             columns.setdefault((number, column), []).append((index, share))
     if np.isnan(free).any():
         raise OddTree("A capacity or a limit is not a number.")
-    kept = {key: float(beside[key]) for key in columns if beside[key] >= 0}
+    kept = {key: max(float(beside[key]), 0.0) for key in columns if beside[key] >= -SLACK / 2}
     return _reduced(moving, columns, np.maximum(free, 0.0), kept, {node.id: node.voltage for node in nodes})
 
 
@@ -117,14 +142,20 @@ def _reduced(
             highest = kept[key] / share + loads[index].rest_a if key in kept else free[key] / share
             upper[index] = min(upper[index], highest)
     upper[upper < lower - TINY_A] = 0.0
-    rows: dict[bytes, tuple[Floats, float]] = {}
+    rests = np.array([load.rest_a for load in loads], dtype=np.float64)
+    # Where nobody has one, a row that keeps them is a row like any other.
+    keeps = bool(rests.any())
+    rows: dict[tuple[bytes, bool], tuple[Floats, float]] = {}
     for key, parts in columns.items():
-        row = np.zeros(len(loads))
+        row, is_kept = np.zeros(len(loads)), keeps and key in kept
         for index, share in parts:
             row[index] = share if upper[index] > 0 else 0.0
-        if row @ upper <= free[key]:
+        most = kept[key] if is_kept else float(free[key])
+        if row @ (np.maximum(upper - rests, 0.0) if is_kept else upper) <= most:
             continue
-        known = rows.get(row.tobytes())
-        rows[row.tobytes()] = (row, min(free[key], known[1]) if known else float(free[key]))
+        known = rows.get((row.tobytes(), is_kept))
+        rows[row.tobytes(), is_kept] = (row, min(most, known[1]) if known else most)
     matrix = np.array([row for row, _ in rows.values()], dtype=np.float64).reshape(len(rows), len(loads))
-    return Wires(loads, matrix, np.array([most for _, most in rows.values()], dtype=np.float64), lower, upper, watts)
+    most_of_each = np.array([most for _, most in rows.values()], dtype=np.float64)
+    kept_rows = np.array([is_kept for _, is_kept in rows], dtype=bool)
+    return Wires(loads, matrix, most_of_each, lower, upper, watts, rests, kept_rows)

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from smartcharging.circuit_rules import warnings_of
-from smartcharging.circuit_selectors import ROOT_FIELDS, fuses_of, roots_by_circuit
+from smartcharging.circuit_selectors import ROOT_FIELDS, fuses_of, plugs_of, roots_by_circuit
 from smartcharging.models import Circuit, CircuitMember, Strategy
 from tenants.api.serializers import ExactDecimal
 
@@ -84,8 +84,9 @@ class CircuitSerializer(serializers.ModelSerializer[Circuit]):
         return roots[row.pk]
 
     def get_warnings(self, row: Circuit) -> list[dict[str, str]]:
-        fuses = fuses_of([row, row.parent] if row.parent is not None else [row])
-        found = warnings_of(fuses).get(row.pk, [])
+        root: Circuit = row if row.parent is None else self.context["root_rows"][self.get_rootId(row)]
+        fuses = fuses_of([root, row, *([] if row.parent is None else [row.parent])])
+        found = warnings_of(fuses, plugs_of(row.members.all(), root)).get(row.pk, [])
         shown: list[dict[str, str]] = CircuitWarning(found, many=True).data  # type: ignore[assignment]
         return shown
 
@@ -102,4 +103,7 @@ def circuit_context(rows: Iterable[Circuit]) -> dict[str, Any]:
     """What the serializer needs beside the rows."""
     rows = list(rows)
     known = {row.pk: row.pk for row in rows if row.parent_id is None}
-    return {"roots": known if len(known) == len(rows) else roots_by_circuit()}
+    if len(known) == len(rows):
+        return {"roots": known, "root_rows": {}}
+    roots = roots_by_circuit()
+    return {"roots": roots, "root_rows": Circuit.objects.in_bulk({roots[row.pk] for row in rows})}

@@ -1,5 +1,6 @@
 """Circuits: what a site's wires and fuses carry, and which connectors hang on them."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -220,6 +221,11 @@ class Allotment(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.member}: {self.worst_a} A"
+
+    @property
+    def paused_since(self) -> datetime | None:
+        """None while it is charged: `waiting_since` is kept through the turn that ends the waiting."""
+        return self.waiting_since if self.served_since is None else None
 
 
 class LimitSent(TenantOwned):

@@ -12,12 +12,12 @@ from smartcharging.models.profile import ChargingProfile, Purpose
 from smartcharging.profiles.shapes import Period, Profile, Schedule
 from smartcharging.profiles.validation import StationLimits
 from smartcharging.services import ledger
-from smartcharging.services.many_rows import insert_rows
 from smartcharging.services.profiles import limits_of
 from smartcharging.services.reading import Seat
 from smartcharging.services.sending import NEW_ID, OFFLINE, ProfileToSend, send_profiles
 from tenants.context import scope_connection
 from tenants.events import publish_all
+from tenants.many_rows import insert_rows
 
 Result = LimitSent.Result
 

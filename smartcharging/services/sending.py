@@ -14,18 +14,21 @@ from django.utils import timezone
 
 from chargepoints.models import ChargePoint, Command, CommandState, StationConnection
 from chargepoints.protocol.errors import OcppError
+from chargepoints.services.command_ends import end_commands
 from chargepoints.services.commands import check_command, tell_gateways
 from chargepoints.services.priorities import priority_of
 from smartcharging.models import ChargingProfile
 from smartcharging.profiles.shapes import Profile
 from smartcharging.profiles.translation import profile_to_ocpp16, schedule_to_json
-from smartcharging.services.many_rows import insert_rows
 from tenants.context import on_commit, scope_connection, tenant_transaction
+from tenants.many_rows import insert_rows
 from tenants.services.audit import record
+from tenants.stored_words import stored
 
 ACTION = "SetChargingProfile"
 OFFLINE = "offline"
 SUPERSEDED = "superseded"
+TAKEN_BACK = stored("Superseded.")
 # `Profile.profile_id` of one that has none yet; no station could store it (32 bits).
 NEW_ID = -(2**31) - 1
 
@@ -122,16 +125,16 @@ def next_profile_ids(count: int) -> list[int]:
 
 
 def take_back(command_ids: Iterable[UUID]) -> int:
-    """Cancel those that are still queued, and the profiles that they carried; the number. In an open transaction."""
+    """Cancel those that are still queued, and the profiles that they carried; the number. In an open transaction.
+
+    Each end is told (`command.finished`), as any other.
+    """
     wanted = list(command_ids)
     if not wanted:
         return 0
     now = timezone.now()
-    queued = Command.objects.select_for_update().filter(pk__in=wanted, state=CommandState.QUEUED).order_by("pk")
-    found = list(queued.values_list("pk", flat=True))
-    Command.objects.filter(pk__in=found).update(
-        state=CommandState.CANCELLED, finished_at=now, error_description="Superseded."
-    )
+    queued = Command.objects.filter(pk__in=wanted, state=CommandState.QUEUED)
+    found = end_commands(queued, CommandState.CANCELLED, at=now, description=TAKEN_BACK)
     ChargingProfile.objects.filter(command__in=found, state=State.SENDING).update(
         state=State.REJECTED, detail=SUPERSEDED, ended_at=now
     )

@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from smartcharging.allocation.rotation import turns
 from smartcharging.models import Allotment, Circuit, CircuitLimit
 from smartcharging.services.loads import Headroom, Picture, on_phases, sums_of
-from smartcharging.services.many_rows import update_rows
 from smartcharging.services.monitoring import Findings
 from smartcharging.services.reading import COLUMNS, Seat, Tree, row_values
 from smartcharging.services.rounds import Report
+from tenants.many_rows import update_rows
 
 State = Allotment.State
 

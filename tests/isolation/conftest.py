@@ -23,6 +23,7 @@ from tenants.models import Role, Tenant, User
 from tenants.selectors import access_to
 from tenants.services.api_keys import issue_api_key
 from tests.conftest import _empty_tables, make_user, superuser
+from tests.isolation.keys import only_known_keys
 from tests.isolation.marks import A, B, Marks
 from tests.isolation.state import Stock, TwoStocks
 from tests.isolation.stock import GATEWAY, add_gateway, fill, numbered_beyond, recently
@@ -86,8 +87,8 @@ def client_with(authorization: str) -> APIClient:
 
 @pytest.fixture(scope="module")
 def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
-    """A and B, a row of everything in each. Who changes anything asks for `both`."""
-    with django_db_blocker.unblock(), redis.Redis.from_url(settings.REDIS_URL) as live:
+    """A and B, a row of everything in each. Who changes anything asks for `both`. Fails for keys that name no owner."""
+    with django_db_blocker.unblock(), redis.Redis.from_url(settings.REDIS_URL) as live, only_known_keys():
         live.flushdb()
         add_gateway()
         for marks in (A, B):

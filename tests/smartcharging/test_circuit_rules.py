@@ -13,8 +13,10 @@ def fuse(number: int, parent: int | None = None, capacity: str = "63", **changes
     return Fuse(id=number, parent_id=parent, name=f"F{number}", capacity=Decimal(capacity), **fields)
 
 
-def plug(number: int, at: int, wiring: str = "RST", fallback: str = "0", maximum: str = "32") -> Plug:
-    return Plug(number, at, f"P{number}", wiring, Decimal(maximum), Decimal(6), Decimal(fallback))
+def plug(
+    number: int, at: int, wiring: str = "RST", fallback: str = "0", maximum: str = "32", minimum: str = "6"
+) -> Plug:
+    return Plug(number, at, f"P{number}", wiring, Decimal(maximum), Decimal(minimum), Decimal(fallback))
 
 
 def reasons(fuses: list[Fuse], plugs: list[Plug]) -> list[str]:
@@ -59,3 +61,29 @@ def test_numbers_are_told_without_needless_zeros() -> None:
     (problem,) = problems_of([fuse(1, capacity="10.50")], [plug(1, 1, fallback="16.0")])
     assert "16 A on L1" in problem.sentence
     assert "10.5 A of 'F1'" in problem.sentence
+
+
+def fallback_warnings(fuses: list[Fuse], plugs: list[Plug]) -> dict[int, list[str]]:
+    return {
+        fuse_id: [one.sentence.partition(" of ")[0] for one in found if one.reason == "fallback_below_minimum"]
+        for fuse_id, found in warnings_of(fuses, plugs).items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("fallback", "expected"), [("0", {}), ("0.1", {1: ["The fallback"]}), ("5.9", {1: ["The fallback"]}), ("6", {})]
+)
+def test_a_fallback_that_starts_no_car_is_told_once_at_the_root(fallback: str, expected: dict[int, list[str]]) -> None:
+    site = fuse(1, minimum_a=Decimal(6), fallback_a=Decimal(fallback))
+    members = [plug(1, 1, fallback=fallback), plug(2, 2, fallback=fallback)]
+    assert fallback_warnings([site, fuse(2, 1)], members) == expected
+
+
+def test_fallbacks_of_their_own_are_told_where_the_connectors_hang() -> None:
+    site = fuse(1, minimum_a=Decimal(6), fallback_a=Decimal(6))
+    members = [
+        *(plug(number, 2, "R", fallback="4") for number in range(5)),
+        plug(8, 2, "R", fallback="6", minimum="8"),
+        plug(9, 1, fallback="0"),
+    ]
+    assert fallback_warnings([site, fuse(2, 1)], members) == {2: ["P0, P1, P2, …: the fallback", "P8: the fallback"]}

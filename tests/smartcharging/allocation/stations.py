@@ -52,6 +52,9 @@ class Station:
     changed: bool = False
     raised_at: datetime | None = None
     arrived_at: datetime | None = None
+    # As the driver has said.
+    departure_at: datetime | None = None
+    energy_left_wh: float | None = None
     served_since: datetime | None = None
     waiting_since: datetime | None = None
 
@@ -76,6 +79,7 @@ class Station:
         self.distrusted, self.obeys = None, True
         self._forget()
         self.raised_at = self.served_since = self.waiting_since = None
+        self.departure_at = self.energy_left_wh = None
 
     def boot(self, keeps_default: bool) -> None:
         self.has_default, self.has_limit, self.obeys = keeps_default, False, True
@@ -185,6 +189,8 @@ class Station:
             steady=not self.changed and not self.messages,
             priority=self.priority,
             arrived_at=self.arrived_at,
+            departure_at=self.departure_at,
+            energy_left_wh=self.energy_left_wh,
             raised_at=self.raised_at,
             served_since=self.served_since,
             waiting_since=self.waiting_since,

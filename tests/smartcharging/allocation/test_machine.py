@@ -7,6 +7,7 @@ lower is on its way. And from any state that this leads to, once messages get th
 rotation.py.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 from typing import Any
@@ -20,7 +21,7 @@ from smartcharging.allocation import planned
 from smartcharging.allocation.allocate import allocate
 from smartcharging.allocation.plan import plan
 from smartcharging.allocation.reserve import Reserve, fits
-from smartcharging.allocation.shapes import Load, Node, Rules
+from smartcharging.allocation.shapes import Load, Node, Price, Rules
 from smartcharging.allocation.surplus import under_the_sun
 from smartcharging.allocation.tree import SLACK, Tree
 from tests.examples import examples
@@ -41,15 +42,19 @@ class Site(RuleBasedStateMachine):
         super().__init__()
         self.now, self.round_number = NOW, 0
         # Optimisers that say something else every time, most of it too much, and always nothing for some.
-        self.patched = mock.patch.object(planned, "_program", side_effect=lambda name: self._wish)
+        self.patched = mock.patch.object(planned, "_program", side_effect=self.program)
         self.patched.start()
+        self.prices: tuple[Price, ...] = ()
         # Limits (by their index in the tree) that something from outside has made too small for what is reserved there.
         self.excused: set[int] = set()
 
     def teardown(self) -> None:
         self.patched.stop()
 
-    def _wish(self, nodes: Any, loads: list[Load], rules: Rules, now: Any) -> dict[int, float] | None:
+    def program(self, name: str) -> planned.Program:
+        return self._wish
+
+    def _wish(self, nodes: Any, loads: Sequence[Load], rules: Rules, now: Any) -> dict[int, float] | None:
         if self.round_number % 5 == 4:
             return None
         return {load.id: (load.id * 7919 + self.round_number * 104729) % 33 * (load.id % 3) * 1.0 for load in loads}
@@ -74,7 +79,16 @@ class Site(RuleBasedStateMachine):
         self.full = [site(capacity, watts=watts), circuit(2, 16), circuit(3, (20.0, 32.0, 12.0))]
         self.nodes = list(self.full)
         surplus = (14.0, 30.0, 20.0) if strategy == "solar" else None
-        self.terms = Rules(strategy=strategy, rotation_s=TURN_S, raise_step_a=step, hold_s=60, surplus_a=surplus)
+        self.terms = Rules(
+            strategy=strategy,
+            rotation_s=TURN_S,
+            raise_step_a=step,
+            hold_s=60,
+            surplus_a=surplus,
+            prices=self.prices,
+            # No example is about how fast this machine is today.
+            time_limit_s=30.0,
+        )
         self.stations = [
             Station(
                 i, node, phases, 6.0 if i % 3 else 8.0, 16.0 if i % 2 else 32.0, fallbacks[i % len(fallbacks)], i % 3
@@ -241,7 +255,10 @@ class Site(RuleBasedStateMachine):
 
     @rule()
     def then_it_is_quiet_and_everyone_has_his_turn(self) -> None:
-        """All stations are well from here on and all messages get through before the next round."""
+        """All stations are well from here on and all messages get through before the next round.
+
+        Who has said when he leaves and how much he needs may be kept waiting longer (test_planned.py).
+        """
         for station in self.stations:
             if station.distrusted is not None or not station.obeys:
                 station.be_mended()
@@ -253,7 +270,8 @@ class Site(RuleBasedStateMachine):
         loads = [load for load in self._loads() if load.active]
         if not loads:
             return
-        waiting = {load.id: bound for load in loads if (bound := self._bound(load, loads)) > 0}
+        untimed = [load for load in loads if load.departure_at is None]
+        waiting = {load.id: bound for load in untimed if (bound := self._bound(load, loads)) > 0}
         since = self.now
         last = max(waiting.values(), default=0.0)
         while waiting and (self.now - since).total_seconds() <= last:

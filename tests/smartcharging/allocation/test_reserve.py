@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from smartcharging.allocation import planned
@@ -160,6 +161,20 @@ def test_a_plan_knows_what_each_can_have_beside_all_other_fallbacks() -> None:
     loads = [parked(i, 6.0) for i in (1, 2, 3)]
     assert list(wires_of([site(32)], loads).upper) == [20.0] * 3
     assert list(wires_of([site(16)], loads).upper) == [16.0] * 3
+
+
+def test_a_plan_knows_what_two_can_have_while_a_third_waits() -> None:
+    # 32 - 18 = 14 beyond the fallbacks: 6 + 6 + 14 = 26 for two, and 32 for three.
+    wires = wires_of([site(32)], [parked(i, 6.0) for i in (1, 2, 3)])
+    assert [
+        float(wires.room(np.array(amps)).min()) for amps in ([20, 6, 0], [13, 13, 0], [13, 13, 6], [16, 16, 0])
+    ] == [
+        *(0.0, 0.0, 0.0),
+        -6.0,
+    ]
+    # Where they don't all fit nothing is kept; and without any, nothing is.
+    wires = wires_of([site(16)], [parked(i, 6.0) for i in (1, 2, 3)])
+    assert float(wires.room(np.array([8.0, 8.0, 0.0])).min()) == 0.0
 
 
 # --- the sun ---

@@ -58,19 +58,29 @@ def hourly(*prices: float) -> Rules:
 
 
 def excess(nodes: Sequence[Node], loads: Sequence[Load], limits: Mapping[int, float]) -> float:
-    """A or W over the capacity that is exceeded most; written apart from the code that it checks."""
+    """A or W over the capacity that is exceeded most; written apart from the code that it checks.
+
+    Where all fallbacks fit beside what can't be moved, each counts with his if that is more.
+    """
     worst = -float("inf")
     for node in nodes:
         below = {node.id}
         for _ in nodes:
             below |= {other.id for other in nodes if other.parent_id in below}
-        sums: list[float] = [0.0, 0.0, 0.0]
-        for load in loads:
-            if load.node_id in below:
-                counts = load.counted_a if load.fixed else limits[load.id] if load.active else load.rest_a
-                for phase in load.phases:
-                    sums[phase] += counts
-        worst = max([worst, *(amps - most for amps, most in zip(sums, node.capacity_a, strict=True))])
+        inside = [load for load in loads if load.node_id in below]
+        asked: list[float] = [0.0, 0.0, 0.0]
+        falling: list[float] = [0.0, 0.0, 0.0]
+        resting: list[float] = [0.0, 0.0, 0.0]
+        for load in inside:
+            anyway = load.counted_a if load.fixed else 0.0 if load.active else max(load.counted_a, load.rest_a)
+            counts = limits.get(load.id, anyway) if load.active and not load.fixed else anyway
+            for phase in load.phases:
+                asked[phase] += counts
+                falling[phase] += max(counts, load.rest_a)
+                resting[phase] += max(anyway, load.rest_a)
+        for phase, most in enumerate(node.capacity_a):
+            worst = max(worst, (falling if resting[phase] <= most else asked)[phase] - most)
         if node.capacity_w is not None:
-            worst = max(worst, sum(sums) * node.voltage - node.capacity_w)
+            most = node.capacity_w
+            worst = max(worst, sum(falling if sum(resting) * node.voltage <= most else asked) * node.voltage - most)
     return worst

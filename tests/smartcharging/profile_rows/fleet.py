@@ -1,20 +1,18 @@
 """Stations that are online on paper, and profiles to send to them."""
 
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from django.utils import timezone
-
-from chargepoints.models import ChargePoint, Command, CommandState, Connector, Evse, Gateway, StationConnection
+from chargepoints.models import ChargePoint, Command, CommandState, Connector, Evse
 from chargepoints.services.commands import claim_for_sending, finish_command
 from smartcharging.models import ChargingProfile
 from smartcharging.profiles.shapes import Period, Profile, Schedule
 from smartcharging.services.sending import NEW_ID, ProfileToSend, send_profiles
-from tenants.context import system_transaction, tenant_transaction
+from tenants.context import tenant_transaction
 from tenants.models import Tenant
+from tests.api.conftest import bring_online as hold_sockets
 
 
 def make_fleet(tenant: Tenant, number: int, *, online: bool = True, prefix: str = "CP") -> list[ChargePoint]:
@@ -34,24 +32,7 @@ def make_fleet(tenant: Tenant, number: int, *, online: bool = True, prefix: str 
 
 
 def bring_online(tenant: Tenant, stations: list[ChargePoint], channel: str = "gateway.x!y") -> None:
-    now = timezone.now()
-    with system_transaction():
-        gateway = Gateway.objects.create(
-            id=uuid4(), host="here", pid=1, channel=channel, started_at=now, seen_at=now + timedelta(hours=1)
-        )
-        StationConnection.objects.bulk_create(
-            StationConnection(
-                tenant=tenant,
-                charge_point=station,
-                connection_id=uuid4(),
-                gateway=gateway,
-                remote_address="10.0.0.2",
-                ocpp_version="1.6",
-                connected_at=now,
-                last_message_at=now,
-            )
-            for station in stations
-        )
+    hold_sockets(*stations, channel=channel)
 
 
 def a_profile(purpose: str = "tx_default", limit: float = 16, **changes: Any) -> Profile:

@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from chargepoints.models import Command, CommandState
 from chargepoints.services import commands as command_services
 from smartcharging.models import ChargingProfile
-from smartcharging.services.sending import NEW_ID, ProfileToSend, send_profiles
+from smartcharging.services.sending import NEW_ID, ProfileToSend, send_profiles, take_back
 from tenants.context import tenant_transaction
-from tenants.models import AuditEntry, Tenant
+from tenants.models import AuditEntry, OutboxEvent, Tenant
 from tests.smartcharging.profile_rows.fleet import a_profile, again, bring_online, install, leave, make_fleet, send
 
 State = ChargingProfile.State
@@ -93,6 +93,19 @@ def test_a_queued_command_is_superseded_one_that_left_is_not(tenant: Tenant, tol
     with tenant_transaction(tenant.pk):
         assert again(queued).command == Command.objects.get(state=CommandState.CANCELLED)
         assert again(sent).command == Command.objects.get(state=CommandState.SENT)
+
+
+def test_each_that_is_taken_back_is_told_once_and_in_order(tenant: Tenant, told: list[Any]) -> None:
+    stations = make_fleet(tenant, 3)
+    rows = [send(tenant, one, a_profile(limit=10)) for one in (*stations, *stations)]
+    leave(tenant, rows[0].command_id)
+    wanted = [row.command_id for row in reversed(rows) if row.command_id is not None]
+    with tenant_transaction(tenant.pk):
+        assert (take_back(wanted), take_back(wanted)) == (5, 0)
+        events = OutboxEvent.objects.filter(event_type="command.finished").order_by("pk")
+        ended = [(event.charge_point, event.data["commandId"], event.data["state"]) for event in events]
+    assert ended == [(row.charge_point.identity, str(row.command_id), "cancelled") for row in rows[1:]]
+    assert {again(row).detail for row in rows[1:]} == {"superseded"}
 
 
 def test_what_replaces_another_goes_by_its_id(tenant: Tenant, told: list[Any]) -> None:

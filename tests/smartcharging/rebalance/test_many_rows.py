@@ -10,9 +10,9 @@ from django.db import DataError
 
 from chargepoints.models import ChargePoint, Command
 from smartcharging.models import Allotment, ChargingProfile, Circuit, CircuitMember, LimitSent
-from smartcharging.services.many_rows import insert_rows, sent_as, update_rows
 from smartcharging.services.reading import COLUMNS, row_values
 from tenants.context import tenant_transaction
+from tenants.many_rows import insert_rows, sent_as, update_rows
 from tenants.models import Tenant
 
 WRITTEN = (Allotment, ChargingProfile, Command, LimitSent)
