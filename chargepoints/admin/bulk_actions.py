@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.admin.bulk import choose_page, form_page
-from chargepoints.admin.bulk_choice import ids_of, stations_in
+from chargepoints.admin.bulk_choice import MOST_STATIONS, ids_of, stations_in
 from chargepoints.admin.bulk_stations import (
     keys_page,
     keys_view,
@@ -24,9 +24,11 @@ from chargepoints.admin.bulk_stations import (
     lists_view,
 )
 from chargepoints.admin.rollouts import rollout_page
+from chargepoints.admin.station_deletion import what_goes
 from chargepoints.admin.station_files import blank_view, import_view, imported_view
 from chargepoints.models import ChargePoint
 from tenants.admin.base import TenantModelAdmin
+from tenants.admin.paging import WorkedOnPaginator
 from tenants.models import Role
 
 Stations = QuerySet[ChargePoint]
@@ -42,6 +44,10 @@ def begin(
     request: HttpRequest, queryset: Stations, work: Callable[[HttpRequest, Stations], HttpResponse]
 ) -> HttpResponse | None:
     """`work` on those of the list, each once: its filters may name one several times. With `online`."""
+    if queryset.order_by()[: MOST_STATIONS + 1].count() > MOST_STATIONS:
+        # Their numbers are carried from page to page: a form that holds more can't be sent back.
+        messages.error(request, _("At most %(most)s at once: filter the list first.") % {"most": MOST_STATIONS})
+        return None
     stations = stations_in(ids_of(queryset))
     if not stations.exists():
         messages.warning(request, _("None of these charge points is there any more."))
@@ -55,6 +61,7 @@ class WorkOnMany(TenantModelAdmin):
     # Sending commands; Django's deletion asks for its own role.
     action_role = Role.OPERATOR
     actions = STATION_ACTIONS
+    paginator = WorkedOnPaginator
     list_before_template = "office/station_buttons.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -68,6 +75,10 @@ class WorkOnMany(TenantModelAdmin):
             path("local-lists/", wrap(lists_view), name="bulk_lists"),
         ]
         return [*own, *super().get_urls()]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        names, counts, kept = what_goes(objs)
+        return names, counts, set(), kept
 
     @admin.action(description=_("Reset …"))
     def reset_many(self, request: HttpRequest, queryset: Stations) -> HttpResponse | None:

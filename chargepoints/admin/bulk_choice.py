@@ -17,6 +17,8 @@ from chargepoints.selectors import charge_points
 
 # Of each list of names; the rest is counted.
 SHOWN = 20
+# A number of eleven digits with its comma, as a form sends it: half of what a form may have (DATA_UPLOAD_MAX_MEMORY_SIZE).
+MOST_STATIONS = 40_000
 # What a page gives on, besides what its own form holds.
 NOT_KEPT = {"csrfmiddlewaretoken", "step", "order", "action", "index", "select_across", "_selected_action"}
 Row = TypeVar("Row", bound=Model)

@@ -32,8 +32,9 @@ def progress_of(request: HttpRequest, bulk: BulkCommand, *, may_operate: bool) -
     done = sum(counts[state] for state in ENDED)
     only = request.GET.get("only", "")
     only = only if only in COUNTED else ""
-    total = counts[only] if only else sum(counts.values())
-    pages = max(1, -(-total // ROWS))
+    # Of those that are still there: stations are deleted, and their rows with them.
+    number_of_all = sum(counts.values())
+    pages = max(1, -(-(counts[only] if only else number_of_all) // ROWS))
     number = min(_page_number(request), pages)
     running = bulk.state == BulkCommand.State.RUNNING
     retry = 0 if running or not may_operate else failed_targets(bulk).count()
@@ -43,7 +44,9 @@ def progress_of(request: HttpRequest, bulk: BulkCommand, *, may_operate: bool) -
         "running": running,
         "counts": [(name, pill(name, str(NAMES[name])), count) for name, count in counts.items() if count],
         "done": done,
-        "percent": round(100 * done / bulk.total) if bulk.total else 100,
+        "total": number_of_all,
+        # Never 100 before the last.
+        "percent": 100 * done // number_of_all if number_of_all else 100,
         "only": only,
         "rows": [(row, _pill(row), _said(row)) for row in _problems_first(_targets(bulk, only), number)],
         "page": number,

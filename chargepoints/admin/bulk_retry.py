@@ -5,6 +5,8 @@ import json
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -52,11 +54,12 @@ def _ask(request: HttpRequest, bulk: BulkCommand, form: SendingForm) -> HttpResp
         "Try %(action)s again at %(n)d charge point?", "Try %(action)s again at %(n)d charge points?", number
     )
     button = ngettext("Try again at %(n)d charge point", "Try again at %(n)d charge points", number)
-    payload = shown_payload(bulk.payload)
+    payload, before = shown_payload(bulk.payload), _tried_again(bulk)
     return confirm_page(
         request,
         title=title % {"action": bulk.action, "n": number},
         words=[
+            *([before] if before else []),
             str(_("It is sent again to those that refused, failed, did not answer, were offline or were cancelled.")),
             *words_for(bulk.action, bulk.payload, meant["sessions"]),
         ],
@@ -69,6 +72,16 @@ def _ask(request: HttpRequest, bulk: BulkCommand, form: SendingForm) -> HttpResp
         post_to=reverse("admin:bulk_command_retry", args=[bulk.pk]),
         back=_page_of(bulk),
     )
+
+
+def _tried_again(bulk: BulkCommand) -> str:
+    """Two people at night: the second is told what the first has done."""
+    again = BulkCommand.objects.filter(retry_of=bulk.pk).order_by("-created_at").first()
+    if again is None:
+        return ""
+    at = date_format(timezone.localtime(again.created_at), "Y-m-d H:i")
+    said = _("%(who)s has tried this again already (%(at)s, %(state)s): look there first, or it is sent twice.")
+    return str(said) % {"who": again.requested_by, "at": at, "state": again.get_state_display()}
 
 
 def _page_of(bulk: BulkCommand) -> str:

@@ -15,8 +15,8 @@ from chargepoints.models import BulkCommand, ChargePoint
 from chargepoints.protocol.errors import OcppError
 from chargepoints.services.bulk import NoTargets, Order, create_bulk
 from chargepoints.services.bulk_labels import TooManyLabels, label_stations
-from chargepoints.services.bulk_wishes import configure_many
-from chargepoints.services.configuration_keys import KEYS, OWN_KEYS
+from chargepoints.services.bulk_wishes import configure_many, own_among
+from chargepoints.services.configuration_keys import KEYS
 from chargepoints.services.configuration_wishes import InvalidWishes
 from tenants.admin.base import has_role
 from tenants.models import Role
@@ -142,19 +142,12 @@ def keys_page(request: HttpRequest, stations: QuerySet[ChargePoint]) -> HttpResp
 def _ask_keys(request: HttpRequest, stations: QuerySet[ChargePoint], form: KeysForm) -> HttpResponse:
     meant, values = who(stations), form.cleaned_data["values"]
     number, keep = meant["number"], form.cleaned_data["keep"]
-    kept = _("It is kept as the wish of each: what the tenant wants of all no longer holds there for these keys.")
     return confirm_page(
         request,
         title=ngettext("Configure %(n)d charge point?", "Configure %(n)d charge points?", number) % {"n": number},
-        words=[
-            _(
-                "Each that is online is sent the keys now. One that reports a key as read-only is left out for that key."
-            ),
-            *([kept] if keep else []),
-            _("Some keys hold only after a restart: the answer says so (RebootRequired)."),
-        ],
+        words=_words_of_keys(values, keep=keep),
         who=meant,
-        offline_words=_("Those that are offline are set when they come back.") if keep else "",
+        offline_words=_offline_words(values, keep=keep),
         concurrency=form.cleaned_data["concurrency"],
         details=list(values.items()),
         button=ngettext("Configure %(n)d charge point", "Configure %(n)d charge points", number) % {"n": number},
@@ -164,14 +157,41 @@ def _ask_keys(request: HttpRequest, stations: QuerySet[ChargePoint], form: KeysF
     )
 
 
+def _words_of_keys(values: dict[str, str], *, keep: bool) -> list[str]:
+    own = own_among(values)
+    said = []
+    if len(own) < len(values):
+        said += [
+            _(
+                "Each that is online is sent the keys now. One that reports a key as read-only is left out for that key."
+            ),
+            _("Some keys hold only after a restart: the answer says so (RebootRequired)."),
+        ]
+    if keep:
+        said.append(
+            _("It is kept as the wish of each: what the tenant wants of all no longer holds there for these keys.")
+        )
+    elif len(own) < len(values):
+        said.append(_("It is not kept: where a wish says otherwise, the wish is sent again within minutes."))
+    if own and not keep:
+        text = _("%(keys)s: no station is sent this, it is kept here as the wish of each.")
+        said.append(text % {"keys": ", ".join(own)})
+    return said
+
+
+def _offline_words(values: dict[str, str], *, keep: bool) -> str:
+    if len(own_among(values)) == len(values):
+        return _("Offline or not makes no difference.")
+    return _("Those that are offline are set when they come back.") if keep else ""
+
+
 def _configure(request: HttpRequest, stations: QuerySet[ChargePoint], form: KeysForm) -> HttpResponse:
     values = form.cleaned_data["values"]
     try:
         orders = configure_many(
             stations=stations,
             values=values,
-            # Our own keys are nothing but wishes.
-            keep=form.cleaned_data["keep"] or any(key.lower() in OWN_KEYS for key in values),
+            keep=form.cleaned_data["keep"],
             concurrency=form.cleaned_data["concurrency"],
             order_id=order_of(request),
             requested_by=request.user.get_username(),

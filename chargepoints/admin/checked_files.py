@@ -19,7 +19,11 @@ from tenants.models import Tenant
 from tenants.sealing import SealBroken, seal, unseal
 
 KEPT_S = 900
+# Of one kind and one person: memory is shared by all tenants, and whoever checks file after file means the last ones.
+MOST_CHECKED = 3
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
+# No token: it is too short for one.
+LIST = "all"
 
 
 class NotKept(Exception):
@@ -34,15 +38,35 @@ def tenant_of(request: HttpRequest) -> Tenant:
     return access.tenant
 
 
-def keep(request: HttpRequest, what: str, content: dict[str, Any], seconds: int = KEPT_S) -> str:
-    """A token by which `content` (JSON) is found again for so long. Raises NotKept."""
+def keep(
+    request: HttpRequest, what: str, content: dict[str, Any], seconds: int = KEPT_S, *, most: int | None = None
+) -> str:
+    """A token by which `content` (JSON) is found again for so long; with `most`, those before the last so many are not
+    found any more. Raises NotKept.
+    """
     token = secrets.token_urlsafe(24)
     packed = base64.b64encode(zlib.compress(json.dumps(content).encode(), 1)).decode()
     place = _place(request, what, token)
     cache.set(place, seal(packed, _purpose(what)), seconds)
     if cache.get(place) is None:
         raise NotKept
+    tokens = [*_tokens(request, what), token]
+    if most is not None:
+        cache.delete_many([_place(request, what, gone) for gone in tokens[:-most]])
+        tokens = tokens[-most:]
+    cache.set(_place(request, what, LIST), tokens, seconds)
     return token
+
+
+def newest(request: HttpRequest, what: str) -> str | None:
+    """The token of what was kept last for this person, if it is still to be found: for whom the answer didn't reach."""
+    return next((token for token in reversed(_tokens(request, what)) if look(request, what, token) is not None), None)
+
+
+def _tokens(request: HttpRequest, what: str) -> list[str]:
+    """The oldest first; some may be gone."""
+    tokens: list[str] = cache.get(_place(request, what, LIST)) or []
+    return tokens
 
 
 def look(request: HttpRequest, what: str, token: str) -> dict[str, Any] | None:

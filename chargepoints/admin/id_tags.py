@@ -13,17 +13,37 @@ from chargepoints.admin.bulk_tags import tags_page, tags_view
 from chargepoints.admin.pills import pill
 from chargepoints.admin.tag_files import blank_view, export_tags, import_view
 from chargepoints.models import IdTag
+from chargepoints.services.bulk_tags import InvalidChange
 from chargepoints.services.tag_changes import NONE, Rights, rights_of, tags_changed, takes_away
+from chargepoints.services.tag_groups import lock_for_parent
 from tenants.admin.base import TenantModelAdmin
+from tenants.admin.forms import TenantModelForm
+from tenants.admin.paging import WorkedOnPaginator
 from tenants.models import Role
+
+
+class IdTagForm(TenantModelForm):
+    """Its parent is checked, and kept as it is until the tag is saved."""
+
+    def clean(self) -> dict[str, Any] | None:
+        given = super().clean()
+        parent = self.cleaned_data.get("parent")
+        if parent is not None:
+            try:
+                lock_for_parent(tag_pk=self.instance.pk, parent_pk=parent.pk)
+            except InvalidChange as invalid:
+                self.add_error("parent", str(invalid))
+        return given
 
 
 @admin.register(IdTag)
 class IdTagAdmin(TenantModelAdmin):
+    form = IdTagForm
     add_role = change_role = Role.OPERATOR
     # Changing; Django's deletion asks for its own role.
     action_role = Role.OPERATOR
     actions = ["change_many"]
+    paginator = WorkedOnPaginator
     list_before_template = "office/id_tag_buttons.html"
     list_display = [
         "token",

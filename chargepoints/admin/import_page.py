@@ -7,14 +7,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 
-from chargepoints.admin.checked_files import NotKept, keep, pack, take, tenant_of, unpack
+from chargepoints.admin.checked_files import MOST_CHECKED, NotKept, keep, pack, take, tenant_of, unpack
 from chargepoints.services.importing.plans import CHANGE, CREATE, SAME, ChangedMeanwhile, Imported, InvalidFile, Planned
 from chargepoints.services.importing.table import MOST_BYTES, MOST_LINES
 from chargepoints.services.importing.text import WINDOWS
@@ -105,6 +105,13 @@ def import_page(request: HttpRequest, kind: ImportKind) -> HttpResponse:
     return _page(request, kind, context)
 
 
+def say_done(request: HttpRequest, listed: str, imported: Imported[Any]) -> HttpResponse:
+    """Where nothing has to be handed out: back to the list, with what was done."""
+    counts = {"created": imported.count(CREATE), "changed": imported.count(CHANGE)}
+    messages.success(request, _("Imported: %(created)s new, %(changed)s changed.") % counts)
+    return HttpResponseRedirect(reverse(listed))
+
+
 def blank_file(request: HttpRequest, kind: ImportKind) -> HttpResponse:
     """A file with the columns and nothing else, to be filled in; with a byte order mark, or Excel spoils umlauts."""
     _need(request, kind)
@@ -129,7 +136,7 @@ def _check(request: HttpRequest, kind: ImportKind, form: FileForm) -> dict[str, 
     return {
         "imported": imported,
         "file_name": file.name,
-        "checked": keep(request, kind.name, {"raw": pack(raw), "options": options}),
+        "checked": keep(request, kind.name, {"raw": pack(raw), "options": options}, most=MOST_CHECKED),
         "created": imported.count(CREATE),
         "changed": imported.count(CHANGE),
         "same": imported.count(SAME),

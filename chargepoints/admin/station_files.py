@@ -1,5 +1,6 @@
 """Charge points from a file; the passwords that were made for them are given once, as a file."""
 
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -10,12 +11,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from chargepoints.admin.checked_files import keep, look, shorten, tenant_of
-from chargepoints.admin.import_page import Column, FileForm, ImportKind, Job, blank_file, import_page
+from chargepoints.admin.checked_files import keep, look, newest, shorten, tenant_of
+from chargepoints.admin.import_page import Column, FileForm, ImportKind, Job, blank_file, import_page, say_done
 from chargepoints.models import ChargePoint
 from chargepoints.services.importing.plans import CHANGE, CREATE
 from chargepoints.services.station_import import ImportedStations, PlannedStation, import_stations
@@ -35,7 +37,18 @@ class StationFileForm(FileForm):
 
 
 def import_view(request: HttpRequest) -> HttpResponse:
-    return import_page(request, KIND)
+    answer = import_page(request, KIND)
+    # Whose line broke while the import ran has never seen the page that gives them.
+    if answer.status_code == HTTPStatus.OK and (token := newest(request, PASSWORDS)):
+        text = _("The passwords that your last import made can still be downloaded:")
+        messages.warning(
+            request, format_html('{} <a href="{}">{}</a>', text, _fetched_at(token), _("to the passwords"))
+        )
+    return answer
+
+
+def _fetched_at(token: str) -> str:
+    return f"{reverse('admin:station_imported')}?{urlencode({'kept': token})}"
 
 
 def blank_view(request: HttpRequest) -> HttpResponse:
@@ -106,12 +119,12 @@ def _run(job: Job) -> ImportedStations:
 
 def _done(request: HttpRequest, imported: ImportedStations) -> HttpResponse:
     """Kept before the transaction commits: where they can't be, nothing is imported."""
+    if not imported.passwords:
+        return say_done(request, LISTED, imported)
     counts = {"created": imported.count(CREATE), "changed": imported.count(CHANGE)}
-    if imported.passwords:
-        token = keep(request, PASSWORDS, {"passwords": imported.passwords, **counts}, KEPT_S)
-        return HttpResponseRedirect(f"{reverse('admin:station_imported')}?{urlencode({'kept': token})}")
-    messages.success(request, _("Imported: %(created)s new, %(changed)s changed.") % counts)
-    return HttpResponseRedirect(reverse(LISTED))
+    return HttpResponseRedirect(
+        _fetched_at(keep(request, PASSWORDS, {"passwords": imported.passwords, **counts}, KEPT_S))
+    )
 
 
 def _said(row: PlannedStation) -> str:

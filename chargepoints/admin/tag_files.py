@@ -2,28 +2,28 @@
 
 from collections.abc import Iterator
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
 from chargepoints.admin.checked_files import tenant_of
-from chargepoints.admin.import_page import Column, ImportKind, Job, blank_file, import_page
+from chargepoints.admin.import_page import Column, ImportKind, Job, blank_file, import_page, say_done
 from chargepoints.models import IdTag
-from chargepoints.services.importing.plans import CHANGE, CREATE
 from chargepoints.services.tag_import import ImportedTags, PlannedTag, import_tags
 from chargepoints.services.tag_table import COLUMNS, row_of
 from tenants.api.csv_export import ROWS_PER_PAGE, Cell, csv_response, tenant_pages
 from tenants.models import Role
+from tenants.services.audit import record_export
 
 LISTED = "admin:chargepoints_idtag_changelist"
 
 
 def export_tags(request: HttpRequest) -> HttpResponseBase:
-    """All tags as CSV, streamed; what the import reads."""
+    """All tags as CSV, streamed; what the import reads. The trail says who took them along, as with every export."""
+    changes = {"format": "csv for import", "rows": IdTag.objects.count()}
+    record_export(actor=request.user.get_username(), origin="admin", model=IdTag, changes=changes)
     rows = IdTag.objects.select_related("parent").order_by("token_key")
     pages = tenant_pages(
         tenant_of(request).pk,
@@ -51,9 +51,7 @@ def _run(job: Job) -> ImportedTags:
 
 
 def _done(request: HttpRequest, imported: ImportedTags) -> HttpResponse:
-    text = _("Imported: %(created)s new, %(changed)s changed.")
-    messages.success(request, text % {"created": imported.count(CREATE), "changed": imported.count(CHANGE)})
-    return HttpResponseRedirect(reverse(LISTED))
+    return say_done(request, LISTED, imported)
 
 
 def _said(row: PlannedTag) -> str:

@@ -6,9 +6,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from chargepoints.models import ChargePoint
-from chargepoints.services.bulk_json import set_json
 from chargepoints.services.station_table import MOST_LABELS
 from tenants.context import current_tenant_id, tenant_transaction
+from tenants.many_rows import update_rows
 from tenants.services.audit import record_many
 
 
@@ -34,11 +34,12 @@ def label_stations(
             # A list typed by hand, long ago, may be anything.
             before = [str(label) for label in row.tags] if isinstance(row.tags, list) else []
             row.tags = labelled(before, add, remove)
-            if len(row.tags) > MOST_LABELS:
+            # One that has more, from long ago, may lose some.
+            if len(row.tags) > max(MOST_LABELS, len(before)):
                 text = _("%(station)s would have more than %(most)s labels.")
                 raise TooManyLabels(text % {"station": row.identity, "most": MOST_LABELS})
             if row.tags != before:
                 changed.append((row, {"tags": [before, row.tags]}))
-        set_json([row for row, _changes in changed], "tags")
+        update_rows([row for row, _changes in changed], ["tags"])
         record_many(actor=actor, origin=origin, action="change", changed=changed)
     return len(changed)

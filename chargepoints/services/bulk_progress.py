@@ -20,6 +20,8 @@ from chargepoints.events import BulkCommandFinished
 from chargepoints.models import BulkCommand, BulkTarget, Command, CommandState, StationConnection
 from chargepoints.services.bulk import OFFLINE, TOO_LATE
 from chargepoints.services.bulk_lists import send_lists
+from chargepoints.services.bulk_wishes import ACTION, SET_ANEW, overtaken
+from chargepoints.services.command_hooks import made_by_hand
 from chargepoints.services.priorities import priority_of
 from tenants.context import on_commit, system_transaction, tenant_transaction
 from tenants.events import publish
@@ -76,6 +78,8 @@ def _send_next(bulk: BulkCommand, waiting: QuerySet[BulkTarget], now: datetime) 
     chosen = list(waiting.filter(_live()).order_by("pk")[:room])
     if bulk.expires_at is None and room:
         _skip_offline(waiting, chosen, room, now)
+    if chosen and bulk.action == ACTION:
+        chosen = _not_set_anew(bulk, chosen, now)
     if chosen and bulk.kind == BulkCommand.Kind.LOCAL_LIST:
         send_lists(bulk, chosen, now)
     elif chosen:
@@ -83,16 +87,26 @@ def _send_next(bulk: BulkCommand, waiting: QuerySet[BulkTarget], now: datetime) 
     return len(chosen)
 
 
+def _not_set_anew(bulk: BulkCommand, chosen: list[BulkTarget], now: datetime) -> list[BulkTarget]:
+    """Those whose key still waits for this order; the others are skipped."""
+    late = overtaken(bulk, [target.charge_point_id for target in chosen])
+    if late:
+        skipped = BulkTarget.objects.filter(pk__in=[one.pk for one in chosen if one.charge_point_id in late])
+        skipped.update(state=TargetState.SKIPPED, detail=SET_ANEW, skipped_at=now)
+    return [target for target in chosen if target.charge_point_id not in late]
+
+
 def _skip_offline(waiting: QuerySet[BulkTarget], chosen: list[BulkTarget], room: int, now: datetime) -> None:
     """Those whose turn has come and who aren't there: all up to the last that was chosen, or all where no more came."""
-    passed = waiting.filter(~_live())
+    # One that was chosen may have gone offline since: it gets its command, which waits for it.
+    passed = waiting.filter(~_live()).exclude(pk__in=[target.pk for target in chosen])
     if len(chosen) == room:
         passed = passed.filter(pk__lt=chosen[-1].pk)
     passed.update(state=TargetState.SKIPPED, detail=OFFLINE, skipped_at=now)
 
 
 def _queue(bulk: BulkCommand, chosen: list[BulkTarget]) -> None:
-    """A command for each, and the targets' link to it: two statements, whatever their number."""
+    """A command for each, and the targets' link to it: a few statements, whatever their number."""
     shared: dict[str, Any] = {
         "tenant_id": bulk.tenant_id,
         "action": bulk.action,
@@ -105,6 +119,7 @@ def _queue(bulk: BulkCommand, chosen: list[BulkTarget]) -> None:
     }
     commands = [Command(charge_point_id=target.charge_point_id, **shared) for target in chosen]
     Command.objects.bulk_create(commands)
+    made_by_hand(commands)
     for target, command in zip(chosen, commands, strict=True):
         target.command, target.state = command, TargetState.SENT
     BulkTarget.objects.bulk_update(chosen, ["command", "state"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from chargepoints.models import IdTag
@@ -54,12 +54,11 @@ def check_change(tags: QuerySet[IdTag], change: Mapping[str, Any]) -> None:
 def change_tags(*, tags: QuerySet[IdTag], change: Mapping[str, Any], actor: str, origin: str) -> ChangedTags:
     """As `check_change`, then done: one statement for the tags, and an entry of the trail for each that changes."""
     with tenant_transaction(current_tenant_id()):
+        rows, change = _locked(tags, change)
+        # Once nobody else can make one of them a parent or a child.
         check_change(tags, change)
-        chosen = tags.order_by().values("pk")
-        rows = IdTag.objects.select_for_update(of=("self",)).select_related("parent").filter(pk__in=chosen)
-        changed, revoked, number = [], False, 0
-        for row in rows.order_by("token_key"):
-            number += 1
+        changed, revoked = [], False
+        for row in rows:
             before = rights_of(row)
             if difference := _applied(row, change):
                 changed.append((row, difference))
@@ -68,7 +67,23 @@ def change_tags(*, tags: QuerySet[IdTag], change: Mapping[str, Any], actor: str,
         record_many(actor=actor, origin=origin, action="change", changed=changed)
         if changed:
             tags_changed(revoked=revoked)
-    return ChangedTags(len(changed), number - len(changed))
+    return ChangedTags(len(changed), len(rows) - len(changed))
+
+
+def _locked(tags: QuerySet[IdTag], change: Mapping[str, Any]) -> tuple[list[IdTag], Mapping[str, Any]]:
+    """The rows, and the change with its parent as it is now; locked in order, the parent too. Raises InvalidChange."""
+    chosen = tags.order_by().values("pk")[: MOST + 1]
+    wanted = change.get("parent")
+    named = Q(pk__in=chosen) if wanted is None else Q(pk__in=chosen) | Q(pk=wanted.pk)
+    rows = list(
+        IdTag.objects.select_for_update(of=("self",)).select_related("parent").filter(named).order_by("token_key")
+    )
+    if wanted is None:
+        return rows, change
+    parent = next((row for row in rows if row.pk == wanted.pk), None)
+    if parent is None:
+        raise InvalidChange("parent", _("There is no such id tag."))
+    return [row for row in rows if row is not parent], {**change, "parent": parent}
 
 
 def _applied(row: IdTag, change: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -9,11 +9,12 @@ from django.utils import timezone
 from chargepoints.models import ChargePoint, Connector, Evse, SecurityProfile, SignInAttempt, Site
 from chargepoints.services.importing.plans import CHANGE, CREATE, KEYS_AT_ONCE, Planned, trail_of
 from chargepoints.services.passwords import generate_password, hash_password
+from tenants.many_rows import insert_rows, update_rows
 from tenants.models import Tenant
 from tenants.services.audit import record, record_many
 
 ROWS_AT_ONCE = 1000
-CHANGED = ["name", "site", "tags", "notes"]
+CHANGED = ["name", "site_id", "tags", "notes"]
 PASSWORD_FIELDS = ["password_hash", "next_password_hash", "next_password", "next_password_at", "password_set_at"]
 WITH_PASSWORD = (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
 
@@ -37,12 +38,12 @@ def store_stations(
         row.station.site = row.station.site
     made = _give_passwords(rows)
     new = [row for row in rows if row.result == CREATE]
-    ChargePoint.objects.bulk_create([row.station for row in new], batch_size=ROWS_AT_ONCE)
+    insert_rows([row.station for row in new])
     changed = [row for row in rows if row.result == CHANGE]
-    ChargePoint.objects.bulk_update([row.station for row in changed], CHANGED, batch_size=ROWS_AT_ONCE)
-    with_password = [row.station for row in changed if row.password]
-    ChargePoint.objects.bulk_update(with_password, PASSWORD_FIELDS, batch_size=ROWS_AT_ONCE)
-    _add_connectors(tenant, rows)
+    update_rows([row.station for row in changed], CHANGED)
+    update_rows([row.station for row in changed if row.password], PASSWORD_FIELDS)
+    _make_connectors(tenant, new)
+    _add_connectors(tenant, changed)
     _forget_attempts([row.station.identity_key for row in new])
     _record(tenant, rows, actor, origin)
     return made
@@ -64,12 +65,23 @@ def _give_passwords(rows: Sequence[PlannedStation]) -> dict[str, str]:
     return made
 
 
+def _make_connectors(tenant: Tenant, rows: Sequence[PlannedStation]) -> None:
+    """Of stations that nobody else sees yet."""
+    evses = _evses(tenant, rows)
+    insert_rows(evses)
+    insert_rows([Connector(tenant=tenant, charge_point_id=evse.charge_point_id, evse=evse, number=1) for evse in evses])
+
+
+def _evses(tenant: Tenant, rows: Sequence[PlannedStation]) -> list[Evse]:
+    """OCPP 1.6's connector n is EVSE n, connector 1."""
+    return [Evse(tenant=tenant, charge_point=row.station, number=number) for row in rows for number in row.connectors]
+
+
 def _add_connectors(tenant: Tenant, rows: Sequence[PlannedStation]) -> None:
-    """OCPP 1.6's connector n is EVSE n, connector 1. A station that names one at this moment has made it already."""
-    wanted = [(row.station, number) for row in rows for number in row.connectors]
-    evses = [Evse(tenant=tenant, charge_point=station, number=number) for station, number in wanted]
+    """A station that names one at this moment has made it already."""
+    evses = _evses(tenant, rows)
     Evse.objects.bulk_create(evses, ignore_conflicts=True, batch_size=ROWS_AT_ONCE)
-    stations = sorted({station.pk for station, _number in wanted})
+    stations = sorted({evse.charge_point_id for evse in evses})
     for start in range(0, len(stations), ROWS_AT_ONCE):
         found = Evse.objects.filter(charge_point__in=stations[start : start + ROWS_AT_ONCE], number__gt=0)
         connectors = [

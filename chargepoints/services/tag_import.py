@@ -23,6 +23,7 @@ from chargepoints.services.importing.table import Fault
 from chargepoints.services.tag_changes import rights_of, tags_changed, takes_away
 from chargepoints.services.tag_table import KEY, PARENT, TagLine, read_tags
 from tenants.context import tenant_transaction
+from tenants.many_rows import insert_rows, update_rows
 from tenants.models import Tenant
 from tenants.services.audit import record
 
@@ -48,7 +49,7 @@ def import_tags(
     if table.faults:
         raise InvalidFile(table.faults)
     with tenant_transaction(tenant.pk):
-        imported = Imported(_plan(tenant, lines), table.encoding)
+        imported = Imported(_plan(tenant, lines, lock=not dry_run), table.encoding)
         if not dry_run:
             try:
                 with tenant_transaction(tenant.pk):
@@ -59,14 +60,12 @@ def import_tags(
     return imported
 
 
-def _plan(tenant: Tenant, lines: Sequence[TagLine]) -> list[PlannedTag]:
+def _plan(tenant: Tenant, lines: Sequence[TagLine], *, lock: bool) -> list[PlannedTag]:
     """Against the tags that there are. Parents are found in the file and among those."""
     named = {line.key for line in lines} | {line.parent.lower() for line in lines if line.parent}
-    known = _find(named)
+    known = _find(named, lock=lock)
     rows = [_planned(tenant, line, known.get(line.key)) for line in lines]
     tags = known | {row.tag.token_key: row.tag for row in rows}
-    children = IdTag.objects.filter(parent__in=[tag.pk for tag in known.values()])
-    with_children = {pk for pk in children.values_list("parent_id", flat=True) if pk is not None}
     faults = []
     for line, row in zip(lines, rows, strict=True):
         if row.result == CREATE and is_shortened(line.token):
@@ -74,7 +73,7 @@ def _plan(tenant: Tenant, lines: Sequence[TagLine]) -> list[PlannedTag]:
             faults.append(Fault(line.number, KEY, text))
         if line.parent is not None:
             faults += _set_parent(line, row, tags)
-    faults += _faults_of_groups(lines, rows, with_children)
+    faults += _faults_of_groups(lines, rows, _with_children_elsewhere(rows))
     if faults:
         raise InvalidFile(faults)
     for row in rows:
@@ -82,13 +81,14 @@ def _plan(tenant: Tenant, lines: Sequence[TagLine]) -> list[PlannedTag]:
     return rows
 
 
-def _find(keys: set[str]) -> dict[str, IdTag]:
-    """The tags with these keys, their rows locked in order."""
+def _find(keys: set[str], *, lock: bool) -> dict[str, IdTag]:
+    """The tags with these keys. With `lock` their rows are locked in order; a check of the file holds up nobody."""
     found: dict[str, IdTag] = {}
     ordered = sorted(keys)
+    tags = IdTag.objects.select_for_update(of=("self",)) if lock else IdTag.objects.all()
     for start in range(0, len(ordered), KEYS_AT_ONCE):
         part = ordered[start : start + KEYS_AT_ONCE]
-        rows = IdTag.objects.select_for_update(of=("self",)).select_related("parent").filter(token_key__in=part)
+        rows = tags.select_related("parent").filter(token_key__in=part)
         found |= {row.token_key: row for row in rows.order_by("token_key")}
     return found
 
@@ -122,6 +122,13 @@ def _set_parent(line: TagLine, row: PlannedTag, tags: dict[str, IdTag]) -> list[
     return []
 
 
+def _with_children_elsewhere(rows: Sequence[PlannedTag]) -> set[int]:
+    """Of the tags of the file, those that are parents of tags which it doesn't name."""
+    there = [row.tag.pk for row in rows if row.tag.pk is not None]
+    children = IdTag.objects.order_by().filter(parent__in=there).exclude(pk__in=there)
+    return {pk for pk in children.values_list("parent_id", flat=True).distinct() if pk is not None}
+
+
 def _faults_of_groups(lines: Sequence[TagLine], rows: list[PlannedTag], with_children: set[int]) -> list[Fault]:
     """A parent has no parent itself, neither before nor by the file."""
     faults = []
@@ -132,17 +139,9 @@ def _faults_of_groups(lines: Sequence[TagLine], rows: list[PlannedTag], with_chi
             continue
         if parent.parent is not None:
             faults.append(Fault(line.number, PARENT, _("A parent has no parent itself.")))
-        elif line.parent is not None and (line.key in parents or _keeps_children(row, rows, with_children)):
+        elif line.parent is not None and (line.key in parents or row.tag.pk in with_children):
             faults.append(Fault(line.number, PARENT, _("This id tag is a parent: it has no parent itself.")))
     return faults
-
-
-def _keeps_children(row: PlannedTag, rows: list[PlannedTag], with_children: set[int]) -> bool:
-    """Whether tags that the file doesn't name have it as their parent."""
-    if row.tag.pk is None or row.tag.pk not in with_children:
-        return False
-    moved = [one.tag.pk for one in rows if one.tag.pk is not None]
-    return IdTag.objects.filter(parent=row.tag).exclude(pk__in=moved).exists()
 
 
 def _store(imported: ImportedTags) -> None:
@@ -150,7 +149,7 @@ def _store(imported: ImportedTags) -> None:
     parents = {tag.token_key: tag.parent for tag in new}
     for tag in new:
         tag.parent = None
-    IdTag.objects.bulk_create(new, batch_size=1000)
+    insert_rows(new)
     grouped = []
     for tag in new:
         tag.parent = parents[tag.token_key]
@@ -160,9 +159,8 @@ def _store(imported: ImportedTags) -> None:
     for tag in changed:
         # Its parent may have been made just now: the row takes the id from it.
         tag.parent = tag.parent
-    fields = ["type", "status", "holder", "parent", "expires_at", "max_active_transactions", "note"]
-    IdTag.objects.bulk_update(changed, fields, batch_size=500)
-    IdTag.objects.bulk_update(grouped, ["parent"], batch_size=500)
+    update_rows(changed, ["type", "status", "holder", "parent_id", "expires_at", "max_active_transactions", "note"])
+    update_rows(grouped, ["parent_id"])
 
 
 def _record(tenant: Tenant, imported: ImportedTags, actor: str, origin: str) -> None:

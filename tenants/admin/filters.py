@@ -1,5 +1,6 @@
 """Filters of long lists: none of them looks through the rows for its choices."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,12 +16,12 @@ class WrittenFilter(TextFilter):  # type: ignore[misc]
         return queryset.filter(**{self.parameter_name: wanted}) if wanted else queryset
 
 
-class KnownFilter(DropdownFilter):  # type: ignore[misc]
+class KnownFilter(ABC, DropdownFilter):  # type: ignore[misc]
     """One of the words that there are. Subclasses name the column (`parameter_name`), the `title`, and the `words`."""
 
+    @abstractmethod
     def words(self) -> list[tuple[str, Any]]:
         """(value, what people read)."""
-        raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return self.words()

@@ -28,8 +28,8 @@ Row = TypeVar("Row")
 Cell = str | int | Decimal | datetime | bool | None
 ROWS_PER_PAGE = 2000
 MEDIA_TYPE = "text/csv"
-# What a spreadsheet takes for a formula (OWASP "CSV injection"); a plain number is none.
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+# What a spreadsheet takes for a formula (OWASP "CSV injection", the wide forms with it); a plain number is none.
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 

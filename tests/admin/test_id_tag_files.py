@@ -11,8 +11,7 @@ from chargepoints.models import ChargePoint, Command, IdTag, Reservation, Transa
 from tenants.context import tenant_transaction
 from tenants.models import Tenant, User
 from tests.admin.conftest import office
-from tests.api.conftest import make_station
-from tests.api.test_reservations import go_online
+from tests.api.conftest import bring_online, make_station
 
 IMPORT = "admin:id_tag_import"
 
@@ -84,7 +83,7 @@ def test_reservations_are_cancelled_from_the_list(stocked: Transaction, alice: U
 
 def test_cancelling_asks_the_station(tenant: Tenant, alice: User) -> None:
     station = make_station(tenant)
-    go_online(station)
+    bring_online(station)
     with tenant_transaction(tenant.pk):
         row = make_reservation(station)
     office(alice).post(

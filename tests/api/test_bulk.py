@@ -12,8 +12,7 @@ from chargepoints.models import BulkCommand, ChargePoint, Command, CommandState
 from chargepoints.services.bulk_progress import advance_bulks
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
-from tests.api.conftest import make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_station
 
 BULK = "/api/v1/commands/bulk"
 

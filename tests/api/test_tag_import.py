@@ -13,8 +13,7 @@ from chargepoints.models import ChargePoint, Command, ConfigurationKey, IdTag
 from chargepoints.services.tag_changes import clear_caches
 from tenants.context import tenant_transaction
 from tenants.models import AuditEntry, Tenant
-from tests.api.conftest import make_station
-from tests.api.test_reservations import go_online
+from tests.api.conftest import bring_online, make_station
 
 URL = "/api/v1/id-tags"
 HEADER = "idTag,type,status,holder,parentIdTag,expiryDate,maxActiveTransactions,note"
@@ -183,7 +182,7 @@ def test_061_clear_cache_goes_to_the_stations_that_have_one(tenant: Tenant, redi
     stations = {name: make_station(tenant, name) for name in ("KNOWN", "WITHOUT", "QUIET", "AWAY", "UNKNOWN")}
     for name, station in stations.items():
         if name != "AWAY":
-            go_online(station)
+            bring_online(station)
     with tenant_transaction(tenant.pk):
         for name, value in (("KNOWN", "true"), ("WITHOUT", "false")):
             ConfigurationKey.objects.create(

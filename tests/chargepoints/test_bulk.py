@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from celery import current_app
@@ -19,15 +18,15 @@ from chargepoints.models import (
     ChargePoint,
     Command,
     CommandState,
-    Gateway,
     StationConnection,
 )
 from chargepoints.protocol.errors import OcppError
 from chargepoints.services.bulk import NoTargets, Order, cancel_bulk, counts_of, create_bulk
 from chargepoints.services.bulk_progress import advance_bulk, advance_bulks
 from chargepoints.services.commands import finish_command
-from tenants.context import system_transaction, tenant_transaction
+from tenants.context import tenant_transaction
 from tenants.models import AuditEntry, OutboxEvent, Tenant
+from tests.api.conftest import bring_online
 from tests.chargepoints.test_connection import stored
 from tests.conftest import eventually
 from tests.stations import Connect
@@ -49,26 +48,8 @@ def make_fleet(tenant: Tenant, number: int, *, online: bool = True, prefix: str 
             ChargePoint(tenant=tenant, identity=f"{prefix}{n}", identity_key=f"{prefix}{n}".lower())
             for n in range(number)
         )
-    if not online:
-        return
-    now = timezone.now()
-    with system_transaction():
-        gateway = Gateway.objects.create(
-            id=uuid4(), host="here", pid=1, channel="gateway.x!y", started_at=now, seen_at=now + timedelta(hours=1)
-        )
-        StationConnection.objects.bulk_create(
-            StationConnection(
-                tenant=tenant,
-                charge_point=station,
-                connection_id=uuid4(),
-                gateway=gateway,
-                remote_address="10.0.0.2",
-                ocpp_version="1.6",
-                connected_at=now,
-                last_message_at=now,
-            )
-            for station in stations
-        )
+    if online:
+        bring_online(*stations, channel="gateway.x!y")
 
 
 def order(tenant: Tenant, action: str = "Reset", payload: dict[str, Any] | None = None, **options: Any) -> BulkCommand:

@@ -15,8 +15,7 @@ from chargepoints.services.rotation_schedule import rotate_due_passwords
 from chargepoints.services.security_settings import change_settings
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import AuditEntry, Tenant
-from tests.api.conftest import make_session, make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_session, make_station
 from tests.chargepoints.test_connection import refused, stored
 from tests.chargepoints.test_password_rotation import OLD, key_sent
 from tests.chargepoints.test_password_rotation import make_station as make_password_station

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ MOST_BYTES = 4 * 1024 * 1024
 MOST_LINES = 20_000
 MOST_ERRORS = 200
 # What the export puts before text that a spreadsheet would take for a formula is taken off again.
-_GUARDED = re.compile(r"'[=+\-@\t\r]")
+_GUARDED = re.compile(r"'[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 # Invisible, and not what Python takes for a blank.
 _INVISIBLE = "\u200b\ufeff"
 
@@ -118,9 +119,13 @@ def _folded(name: str) -> str:
 
 
 def _faults_of_header(names: Sequence[str], number: int, layout: Layout) -> list[Fault]:
-    unknown = [Fault(number, name[:80], _("Unknown column.")) for name in names if name not in layout.columns]
-    twice = [name for name in sorted(set(names)) if names.count(name) > 1]
-    faults = [*unknown, *(Fault(number, name, _("Stands there twice.")) for name in twice)]
+    unknown = [name for name in names if name not in layout.columns][:MOST_ERRORS]
+    # Counted once: a file that is one line of millions of columns must not take hours.
+    twice = [name for name, times in sorted(Counter(names).items()) if times > 1][:MOST_ERRORS]
+    faults = [
+        *(Fault(number, name[:80], _("Unknown column.")) for name in unknown),
+        *(Fault(number, name[:80], _("Stands there twice.")) for name in twice),
+    ]
     if layout.key not in names:
         text = _("The first line must name the columns, %(column)s among them.") % {"column": layout.key}
         faults.append(Fault(number, layout.key, text))

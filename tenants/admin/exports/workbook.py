@@ -86,7 +86,8 @@ def _writer(sheet: Worksheet, plan: Plan, formats: Formats) -> Write:
     """Writes a value by its kind. Never `sheet.write`: that takes a text that begins with "=" for a formula."""
 
     def write_text(row: int, place: int, value: str) -> None:
-        sheet.write_string(row, place, value[:LONGEST_TEXT])
+        # Excel takes no more of a cell: that something is missing must show.
+        sheet.write_string(row, place, value if len(value) <= LONGEST_TEXT else f"{value[: LONGEST_TEXT - 1]}…")
 
     def write_number(row: int, place: int, value: Any) -> None:
         if math.isfinite(value):

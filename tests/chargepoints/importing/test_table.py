@@ -158,3 +158,19 @@ def test_what_we_write_is_no_formula_and_is_read_back(text: str) -> None:
     table = read(written)
     if not table.faults:
         assert rows(table)[0]["holder"] == text.strip().strip("\u200b\ufeff").strip()
+
+
+def test_a_file_that_is_one_line_of_columns_is_refused_at_once() -> None:
+    """Compared each with each they took hours; ten million million comparisons at this length."""
+    names = [f"c{number}" for number in range(400_000)]
+    table = read(",".join([*names, *names[:300]]))
+    assert 0 < len(table.faults) <= MOST_ERRORS
+    assert table.lines == []
+
+
+@pytest.mark.parametrize("text", ["=1+1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20SUM(1)", "\n=1"])
+def test_what_a_spreadsheet_would_work_out_is_guarded_and_read_back(text: str) -> None:
+    written = b"".join(csv_chunks(["idTag", "holder"], [[["A1", text]]])).decode()
+    assert f"'{text}" in written
+    (row,) = rows(read(written))
+    assert row["holder"] == text.strip()
