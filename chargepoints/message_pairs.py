@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q, QuerySet
 
@@ -103,11 +105,15 @@ def _with_answers(calls: list[LoggedMessage]) -> list[Pair]:
 
 
 def _with_calls(failures: list[LoggedMessage]) -> list[Pair]:
-    """As `_with_answers`, from the other end. A malformed frame stands for itself, not for the error that it got."""
+    """As `_with_answers`, from the other end. A malformed frame stands for itself, not for the error that it got.
+
+    Errors may be weeks apart: each call is looked for in the minutes before its own error.
+    """
     if not failures:
         return []
     malformed = {pair.call.id: pair for pair in _with_answers([row for row in failures if row.kind == Kind.MALFORMED])}
     calls = _of_same_exchange(failures).filter(
+        reduce(or_, (Q(charge_point_id=row.charge_point_id, at__range=_before(row)) for row in failures)),
         kind__in=[Kind.CALL, Kind.MALFORMED],
         at__gte=min(row.at for row in failures) - ANSWER_WITHIN,
         at__lte=max(row.at for row in failures),
@@ -123,6 +129,10 @@ def _with_calls(failures: list[LoggedMessage]) -> list[Pair]:
         if call is None or call.kind == Kind.CALL:
             pairs.append(Pair(call, row) if call else Pair(row, None))
     return pairs
+
+
+def _before(answer: LoggedMessage) -> tuple[datetime, datetime]:
+    return answer.at - ANSWER_WITHIN, answer.at
 
 
 def _of_same_exchange(rows: list[LoggedMessage]) -> QuerySet[LoggedMessage]:

@@ -18,8 +18,9 @@ from chargepoints.models import AuthorizationWebhook
 from chargepoints.services.authorization_settings import FIELDS, delete_webhook, set_webhook
 from chargepoints.services.authorization_trial import ask_now, trial_question
 from chargepoints.services.authorization_webhook import AUTHORIZE, START
-from tenants.admin.base import TenantModelAdmin, access_of, has_role
+from tenants.admin.base import access_of, has_role
 from tenants.admin.forms import TenantModelForm
+from tenants.admin.one_row import OneRowAdmin
 from tenants.context import tenant_transaction
 from tenants.models import Role
 from tenants.outbound import InvalidUrl, check_url
@@ -66,12 +67,11 @@ class WebhookForm(TenantModelForm):
 
 
 @admin.register(AuthorizationWebhook)
-class AuthorizationWebhookAdmin(TenantModelAdmin):
+class AuthorizationWebhookAdmin(OneRowAdmin):
     """At most one: the form refuses a second."""
 
     form = WebhookForm
     view_role = Role.ADMIN
-    actions = None
     list_display = ["url", "asks_about", "fallback", "timeout_ms", "cache_seconds", "enabled_shown"]
     fields = [*FIELDS, "renew_secret"]
     change_form_outer_before_template = "office/webhook.html"

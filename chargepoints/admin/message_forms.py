@@ -58,10 +58,10 @@ class FleetMessageFilter(MessageFilter):
         return station
 
     def clean(self) -> dict[str, Any]:
-        """Without a charge point and a time, what is rare is looked for in the last hour."""
+        """Without a charge point and a time, what is rare is looked for in the last hour; errors have an index of their own."""
         given: dict[str, Any] = super().clean() or {}
-        rare = given.get("action") or given.get("message_id") or given.get("failed")
-        if rare and not given.get("station") and not given.get("start"):
+        rare = given.get("action") or given.get("message_id")
+        if rare and not given.get("failed") and not given.get("station") and not given.get("start"):
             given["start"] = (given.get("end") or timezone.now()) - WINDOW
             self.narrowed = True
         return given

@@ -4,14 +4,13 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.models import SecuritySettings
-from tenants.admin.base import TenantModelAdmin
+from tenants.admin.one_row import OneRowAdmin
 
 
 @admin.register(SecuritySettings)
-class SecuritySettingsAdmin(TenantModelAdmin):
+class SecuritySettingsAdmin(OneRowAdmin):
     """One row, once something is changed."""
 
-    actions = None
     list_display = ["__str__", "password_rotation_days"]
     fieldsets = [
         (

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
@@ -16,6 +17,8 @@ from chargepoints.admin.session_timeline import BEFORE, MOST, Kind, Moment, Span
 from chargepoints.admin.session_words import why_ended
 from chargepoints.message_pairs import MessageQuery, Pair, find_messages
 from chargepoints.models import Command, Outcome, Reservation, Transaction
+from tenants.admin.shown import is_before_and_after
+from tenants.admin.trail_values import value_words
 from tenants.models import AuditEntry, OutboxEvent
 from tenants.stored_words import shown
 
@@ -49,6 +52,7 @@ def course(session: Transaction, span: Span) -> Iterable[Moment]:
         ),
         who=tag_of(session),
         rank=40,
+        begins=True,
     )
     if session.stopped_at is None:
         return
@@ -68,18 +72,25 @@ def course(session: Transaction, span: Span) -> Iterable[Moment]:
 def tag_shown(session: Transaction, span: Span) -> Iterable[Moment]:
     """The station asked about the tag, as far as its messages are kept; and the reservation that it was held for."""
     start = session.start_received_at
-    query = MessageQuery(session.charge_point_id, "in", "Authorize", start=start - BEFORE, end=start + SOON)
+    query = MessageQuery(
+        session.charge_point_id, "in", "Authorize", start=max(start - BEFORE, span.start), end=start + SOON
+    )
     for pair in find_messages(query, limit=20)[0]:
         tag, status = _authorized(pair)
         if tag.lower() == session.id_tag.lower():
             accepted = status == "Accepted"
             title = _("Tag shown: accepted") if accepted else _("Tag shown: %(status)s") % {"status": status or "?"}
-            yield Moment(pair.call.at, title, "ok" if accepted else "bad", "badge", who=tag_of(session), rank=20)
+            kind: Kind = "ok" if accepted else "bad"
+            yield Moment(pair.call.at, title, kind, "badge", who=tag_of(session), rank=20, begins=True)
     for held in Reservation.objects.filter(transaction=session)[:MOST]:
         until = timezone.localtime(held.expires_at).strftime("%H:%M")
         title = _("Connector reserved until %(time)s") % {"time": until}
+        made = _("made at %(time)s") % {"time": timezone.localtime(held.created_at).strftime("%Y-%m-%d %H:%M")}
         url = reverse("admin:chargepoints_reservation_change", args=[held.pk])
-        yield Moment(held.created_at, title, "info", "event_available", who=held.requested_by, url=url)
+        # Where it is used: it may have been made days before.
+        yield Moment(
+            session.started_at, title, "info", "event_available", made, who=held.requested_by, url=url, rank=39
+        )
 
 
 @register_moments("commands")
@@ -92,7 +103,7 @@ def commands(session: Transaction, span: Span) -> Iterable[Moment]:
     ).exclude(origin="system", action__in=OF_LOAD_MANAGEMENT)
     for command in found.order_by("-created_at")[:MOST]:
         if _concerns(command, session):
-            yield _asked(command)
+            yield _asked(command, begins=command.pk == session.remote_start_id)
 
 
 @register_moments("line")
@@ -132,7 +143,7 @@ def tag_of(session: Transaction) -> str:
     return f"{session.id_tag} ({row.holder})" if row is not None and row.holder else session.id_tag
 
 
-def _asked(command: Command) -> Moment:
+def _asked(command: Command, *, begins: bool) -> Moment:
     titles = {
         "RemoteStartTransaction": _("Remote start"),
         "RemoteStopTransaction": _("Asked to stop"),
@@ -147,7 +158,9 @@ def _asked(command: Command) -> Moment:
     )
     url = reverse("admin:chargepoints_command_change", args=[command.pk])
     title = titles.get(command.action, command.action)
-    return Moment(command.created_at, title, kind, "send", detail, who=command.requested_by, url=url, rank=35)
+    return Moment(
+        command.created_at, title, kind, "send", detail, who=command.requested_by, url=url, rank=35, begins=begins
+    )
 
 
 def _concerns(command: Command, session: Transaction) -> bool:
@@ -175,10 +188,9 @@ def _told(at: datetime, received_at: datetime | None) -> str:
     return _("told at %(time)s") % {"time": timezone.localtime(received_at).strftime("%Y-%m-%d %H:%M:%S")}
 
 
-def _after(change: object) -> str:
+def _after(change: Any) -> str:
     """An entry is [before, after], or what it is now."""
-    value = change[1] if isinstance(change, list) and len(change) == 2 else change
-    return "–" if value is None else str(value)
+    return value_words(change[1] if is_before_and_after(change) else change)
 
 
 def _kwh(wh: Decimal) -> str:

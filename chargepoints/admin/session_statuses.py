@@ -19,6 +19,8 @@ LOOKS: dict[str, tuple[Kind, str]] = {
     "Faulted": ("bad", "error"),
 }
 NO_ERROR = "NoError"
+# A cable is in, or somebody stands before it.
+TAKEN = {"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE"}
 
 
 @register_moments("statuses")
@@ -52,7 +54,16 @@ def _moment(row: StatusChange, session: Transaction) -> Moment:
     kind, icon = LOOKS.get(row.status, ("off", "circle"))
     error = row.error_code if row.error_code != NO_ERROR else ""
     detail = " · ".join(part for part in (error, row.vendor_error_code, row.info) if part)
-    return Moment(row.at, _title(row, session), "bad" if error else kind, icon, detail, group="status", rank=30)
+    return Moment(
+        row.at,
+        _title(row, session),
+        "bad" if error else kind,
+        icon,
+        detail,
+        group="status",
+        rank=30,
+        begins=row.status in TAKEN,
+    )
 
 
 def _title(row: StatusChange, session: Transaction) -> str:

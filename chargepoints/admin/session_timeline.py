@@ -21,6 +21,8 @@ from chargepoints.models import Transaction
 Kind = Literal["ok", "busy", "info", "warn", "bad", "off"]
 # A driver plugs in and shows the card so long before the session begins, at most.
 BEFORE = timedelta(minutes=15)
+# So much before the first sign of the driver is told as well: the limit or the fault that they met with.
+LEAD = timedelta(minutes=1)
 # What still belongs to it after its end: unplugging, the record, a late answer.
 AFTER = timedelta(hours=12)
 # Of each kind of thing so many are shown, the newest.
@@ -33,7 +35,7 @@ FOLDED_FROM = 5
 class Moment:
     """One thing that happened. `who`: the person or tag behind it. `group`: many of it in a row are folded.
 
-    `rank` orders what has the same time: the lower comes first.
+    `rank` orders what has the same time: the lower comes first. `begins`: a sign that the driver has come, such as the plug.
     """
 
     at: datetime
@@ -45,11 +47,12 @@ class Moment:
     url: str = ""
     group: str = ""
     rank: int = 50
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The time that belongs to the session: from before it until after it, or until the connector's next session."""
+    """The time that belongs to the session: from before it until after it, and nothing of the connector's sessions beside it."""
 
     start: datetime
     end: datetime
@@ -89,27 +92,40 @@ def register_moments(name: str) -> Callable[[Provider], Provider]:
 
 
 def span_of(session: Transaction) -> Span:
-    """One query."""
+    """Two queries."""
+    beside = Transaction.objects.filter(charge_point=session.charge_point_id, evse=session.evse_id)
+    ended = (
+        beside.filter(started_at__lt=session.started_at, stopped_at__lte=session.started_at)
+        .order_by("-started_at")
+        .values_list("stopped_at", flat=True)
+        .first()
+    )
     following = (
-        Transaction.objects.filter(
-            charge_point=session.charge_point_id,
-            evse=session.evse_id,
-            started_at__gt=session.started_at,
-            verdict="Accepted",
-        )
+        beside.filter(started_at__gt=session.started_at, verdict="Accepted")
         .order_by("started_at")
         .values_list("started_at", flat=True)
         .first()
     )
-    end = (session.stopped_at or timezone.now()) + AFTER
-    return Span(session.started_at - BEFORE, min(following, end) if following else end)
+    start, end = session.started_at - BEFORE, (session.stopped_at or timezone.now()) + AFTER
+    return Span(max(ended, start) if ended else start, min(following, end) if following else end)
 
 
 def moments_of(session: Transaction) -> list[Moment]:
-    """Everything, the oldest first. A fixed number of queries, each of them bounded."""
+    """Everything since the driver came, the oldest first. A fixed number of queries, each of them bounded."""
     span = span_of(session)
     found = [moment for provider in _providers.values() for moment in provider(session, span)]
-    return sorted(found, key=lambda moment: (moment.at, moment.rank))
+    return since_the_driver_came(sorted(found, key=lambda moment: (moment.at, moment.rank)))
+
+
+def since_the_driver_came(moments: list[Moment]) -> list[Moment]:
+    """Without what the station did before anybody was there.
+
+    A session's story begins LEAD before the first sign of its driver: the plug, the tag, the remote start, or at last its
+    own start. Signs are looked for from the end of the connector's session before, at most BEFORE (`span_of`): a car that
+    was plugged in long before its driver showed the tag begins with the tag.
+    """
+    signs = [moment.at for moment in moments if moment.begins]
+    return [moment for moment in moments if moment.at >= min(signs) - LEAD] if signs else moments
 
 
 def runs_of(moments: Iterable[Moment]) -> list[Run]:

@@ -4,22 +4,24 @@ from typing import Any, Final, NamedTuple
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from chargepoints.admin.json_box import pretty
 from chargepoints.admin.sections import register_view, tabs_of
 from chargepoints.models import ChargePoint
 from tenants.admin.base import has_role
+from tenants.admin.shown import is_before_and_after
+from tenants.admin.trail_values import value_words
+from tenants.admin.trail_words import field_named, field_word
 from tenants.api.cursors import read_cursor, write_cursor
 from tenants.models import AuditEntry, Role
 
 PAGE: Final = "charge_point_history"
+KIND: Final = "chargepoint"
 ROWS = 50
 # How actions of the trail are called on the page; the others are named as OCPP names them.
 WORDS = {
@@ -48,7 +50,7 @@ class HistoryFilter(forms.Form):
 
     def found(self, station: ChargePoint) -> QuerySet[AuditEntry]:
         given = self.cleaned_data
-        rows = AuditEntry.objects.filter(object_type="chargepoint", object_id=str(station.pk))
+        rows = AuditEntry.objects.filter(object_type=KIND, object_id=str(station.pk))
         exact = {"actor__iexact": given["actor"], "action__iexact": given["action"]}
         return rows.filter(**{name: value for name, value in exact.items() if value})
 
@@ -110,8 +112,11 @@ def _page(rows: QuerySet[AuditEntry], cursor: str) -> tuple[list[AuditEntry], st
 def _row(entry: AuditEntry) -> Row:
     changes, rest = [], {}
     for name, value in entry.changes.items():
-        if _is_before_and_after(value):
-            changes.append(Change(_label(name), _text(value[0]), _text(value[1])))
+        # Two objects are two of a list: their members are read better one below the other.
+        if is_before_and_after(value) and not any(isinstance(part, dict) for part in value):
+            field = field_named(KIND, name)
+            before, after = (value_words(part, field) for part in value)
+            changes.append(Change(field_word(KIND, name), before, after))
         elif name != "command":
             rest[name] = value
     command = entry.changes.get("command")
@@ -125,23 +130,3 @@ def _row(entry: AuditEntry) -> Row:
         command=command if isinstance(command, str) else "",
         more=pretty(shown) if shown else "",
     )
-
-
-def _is_before_and_after(value: Any) -> bool:
-    """Rows of inline tables are lists too: `+ row`, `~ row`, `- row` (tenants.admin.changes)."""
-    if not isinstance(value, list) or len(value) != 2 or any(isinstance(part, dict) for part in value):
-        return False
-    return not any(isinstance(part, str) and part[:2] in {"+ ", "~ ", "- "} for part in value)
-
-
-def _label(name: str) -> str:
-    try:
-        return capfirst(str(ChargePoint._meta.get_field(name).verbose_name))  # type: ignore[union-attr]
-    except FieldDoesNotExist:
-        return capfirst(name)
-
-
-def _text(value: Any) -> str:
-    if value in (None, "", []):
-        return "–"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

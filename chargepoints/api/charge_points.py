@@ -32,6 +32,7 @@ from tenants.api.views import TenantViewSet
 from tenants.models import Role
 from tenants.models.people import ROLE_RANK
 from tenants.services.audit import record
+from tenants.services.trail_values import kept_value
 
 
 class ConnectorSerializer(serializers.ModelSerializer[Connector]):
@@ -214,11 +215,11 @@ class ChargePointViewSet(StationViewSet):
         given = ChargePointChange(data=request.data, partial=True)
         given.is_valid(raise_exception=True)
         self._check_profile(row, given.validated_data)
-        before = {name: str(getattr(row, name)) for name in given.validated_data}
+        before = {name: kept_value(getattr(row, name)) for name in given.validated_data}
         for name, value in given.validated_data.items():
             setattr(row, name, value)
         row.save(update_fields=list(given.validated_data) or ["name"])
-        changes = {name: [before[name], str(getattr(row, name))] for name in before}
+        changes = {name: [before[name], kept_value(getattr(row, name))] for name in before}
         record(actor=self.caller.actor, origin="api", action="change", target=row, changes=changes)
         return Response(ChargePointSerializer(self.stations().get(pk=row.pk)).data)
 

@@ -18,7 +18,9 @@ from rest_framework.response import Response
 
 from chargepoints.models import IdTag
 from chargepoints.services.authorize import find_tag
+from chargepoints.services.bulk_tags import InvalidChange
 from chargepoints.services.tag_changes import NONE, rights_of, tags_changed, takes_away
+from chargepoints.services.tag_groups import lock_for_parent
 from chargepoints.services.tag_import import ChangedMeanwhile, ImportedTags, InvalidFile, import_tags
 from chargepoints.services.tag_table import COLUMNS, MOST_BYTES, row_of
 from tenants.api.csv_export import MEDIA_TYPE, ROWS_PER_PAGE, Cell, CsvRenderer, csv_response, tenant_pages
@@ -28,6 +30,7 @@ from tenants.api.serializers import StrictSerializer
 from tenants.api.views import TenantViewSet
 from tenants.models import Role
 from tenants.services.audit import record
+from tenants.services.trail_values import kept_value
 
 SHOWN_ROWS = 1000
 
@@ -157,6 +160,7 @@ class IdTagViewSet(TenantViewSet):
     def create(self, request: Request) -> Response:
         given = NewIdTag(data=request.data)
         given.is_valid(raise_exception=True)
+        _locked(None, given.validated_data)
         row = IdTag(tenant=self.tenant, **given.validated_data)
         self._save(row, "create", {})
         tags_changed(revoked=False)
@@ -167,12 +171,11 @@ class IdTagViewSet(TenantViewSet):
         row = self.get_object()
         given = IdTagChange(data=request.data, partial=True)
         given.is_valid(raise_exception=True)
-        if given.validated_data.get("parent") == row:
-            raise serializers.ValidationError({"parentIdTag": "An id tag can't be its own parent."})
+        row = _locked(row, given.validated_data)
         changes: dict[str, Any] = {}
         before = rights_of(row)
         for name, value in given.validated_data.items():
-            changes[name] = [str(getattr(row, name)), str(value)]
+            changes[name] = [kept_value(getattr(row, name)), kept_value(value)]
             setattr(row, name, value)
         self._save(row, "change", changes)
         tags_changed(revoked=takes_away(before, rights_of(row)))
@@ -238,6 +241,18 @@ class IdTagViewSet(TenantViewSet):
         except ChangedMeanwhile:
             raise Conflict("Someone else made one of these tags at the same time; try again.") from None
         return Response(ImportResult(_result(imported, dry_run=dry_run == "true")).data)
+
+
+def _locked(row: IdTag | None, given: dict[str, Any]) -> Any:
+    """The tag as it is now (None: a new one), which with its parent nobody else changes before this is done."""
+    parent = given.get("parent")
+    try:
+        found = lock_for_parent(tag_pk=getattr(row, "pk", None), parent_pk=getattr(parent, "pk", None))
+    except InvalidChange as invalid:
+        raise serializers.ValidationError({"parentIdTag": str(invalid)}) from None
+    if row is not None and found is None:
+        raise Http404
+    return found
 
 
 def _file_of(request: Request) -> bytes:

@@ -32,7 +32,8 @@ def crumbs(context: Any) -> dict[str, Any]:
     if model is None:
         return {"crumbs": [Crumb(title)]}
     own = Crumb(*_list(context, model))
-    if context.get("cl") is not None:
+    # Settings of one row (tenants.admin.one_row) are what their menu's name says: nothing lies above.
+    if context.get("cl") is not None or context.get("one_row"):
         return {"crumbs": [Crumb(own.title)]}
     if row is None:
         return {"crumbs": [own, Crumb(title)]}

@@ -3,14 +3,17 @@
 from typing import Any
 
 from django.db.models import Model
+from django.forms import ModelChoiceField
+
+from tenants.services.trail_values import kept_value
 
 Changes = dict[str, Any]
 
 
 def changes_of(form: Any, formsets: Any = ()) -> Changes:
-    """`{field: [before, after]}` as text, and what became of the rows of inline tables."""
+    """`{field: [before, after]}` (tenants.services.trail_values), and what became of the rows of inline tables."""
     changes: Changes = {
-        name: [_text(form.initial.get(name)), _text(form.cleaned_data.get(name))]
+        name: [_before(form, name), kept_value(form.cleaned_data.get(name))]
         for name in form.changed_data
         if not _secret(name)
     }
@@ -25,17 +28,22 @@ def changes_of(form: Any, formsets: Any = ()) -> Changes:
 
 def deleted_values(row: Model) -> Changes:
     """`{field: [value, None]}` of what is about to go."""
-    values = {field.name: field.value_from_object(row) for field in row._meta.concrete_fields}
-    return {
-        name: [_text(value), None]
-        for name, value in values.items()
-        if value not in (None, "", [], {}) and not _secret(name) and name not in {"id", "tenant"}
+    values = {
+        # Rows that it points to by their names, as in changes.
+        field.name: getattr(row, field.name) if field.is_relation else field.value_from_object(row)
+        for field in row._meta.concrete_fields
+        if field.name not in {"id", "tenant"} and not _secret(field.name)
     }
+    return {name: [kept_value(value), None] for name, value in values.items() if value not in (None, "", [], {})}
+
+
+def _before(form: Any, name: str) -> Any:
+    """A form knows rows that were chosen before by their keys: they are told by name, as those chosen now."""
+    value, field = form.initial.get(name), form.fields.get(name)
+    if isinstance(field, ModelChoiceField) and isinstance(value, int | str) and value != "":
+        value = field.queryset.filter(**{field.to_field_name or "pk": value}).first() or value  # type: ignore[union-attr]
+    return kept_value(value)
 
 
 def _secret(name: str) -> bool:
     return "password" in name or name.endswith("_hash")
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)

@@ -1,6 +1,5 @@
 """How lists show times and long texts."""
 
-import json
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +7,8 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from tenants.admin.trail_values import value_words
 
 LONGEST = 60
 
@@ -37,23 +38,27 @@ def shown_host(url: str) -> SafeString:
 
 def shown_changes(changes: dict[str, Any], object_type: str = "") -> SafeString:
     """A row for each: the field, before → after; or what else stands there. Fields by their names in forms."""
-    from tenants.admin.trail_words import field_word
+    from tenants.admin.trail_words import field_named, field_word
 
     if not changes:
         return SafeString()
-    rows = ((field_word(object_type, name) if object_type else name, _change(value)) for name, value in changes.items())
+    rows = (
+        (field_word(object_type, name) if object_type else name, _change(value, field_named(object_type, name)))
+        for name, value in changes.items()
+    )
     lines = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows)
     return format_html('<dl class="office-changes">{}</dl>', lines)
 
 
-def _change(value: Any) -> SafeString | str:
-    if not _is_before_and_after(value):
-        return short(_text(value), 2 * LONGEST)
-    before, after = (short(_text(part)) for part in value)
+def _change(value: Any, field: Any) -> SafeString | str:
+    if not is_before_and_after(value):
+        return short(value_words(value, field), 2 * LONGEST)
+    before, after = (short(value_words(part, field)) for part in value)
     return format_html('<del>{}</del><span aria-hidden="true"> → </span><ins>{}</ins>', before, after)
 
 
-def _is_before_and_after(value: Any) -> bool:
+def is_before_and_after(value: Any) -> bool:
+    """`[before, after]`, and not two rows of an inline table."""
     return (
         isinstance(value, list)
         and len(value) == 2
@@ -63,9 +68,3 @@ def _is_before_and_after(value: Any) -> bool:
 
 # Rows of inline tables: what was added, changed, deleted (tenants.admin.changes).
 _ROWS = frozenset({"+ ", "~ ", "- "})
-
-
-def _text(value: Any) -> str:
-    if value is None or value == "":
-        return "–"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

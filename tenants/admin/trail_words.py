@@ -122,10 +122,14 @@ def kind_word(object_type: str) -> str:
 
 def field_word(object_type: str, name: str) -> str:
     """`Heartbeat interval` for `heartbeat_interval`; what is no field of the model as it is."""
-    model = model_named(object_type)
-    try:
-        found = model._meta.get_field(name) if model is not None else None
-    except FieldDoesNotExist:
-        found = None
-    text = str(getattr(found, "verbose_name", "") or name.replace("_", " "))
+    text = str(getattr(field_named(object_type, name), "verbose_name", "") or name.replace("_", " "))
     return capfirst(text) if text else name
+
+
+def field_named(object_type: str, name: str) -> Any:
+    """The model's field of that name; None where there is none (any more)."""
+    model = model_named(object_type) if object_type else None
+    try:
+        return model._meta.get_field(name) if model is not None else None
+    except FieldDoesNotExist:
+        return None

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -17,7 +16,6 @@ from chargepoints.models import (
     FirmwareFile,
     FirmwareRollout,
     FirmwareUpdate,
-    Gateway,
     IdTag,
     Reservation,
     SecurityEvent,
@@ -25,7 +23,6 @@ from chargepoints.models import (
     SignInAttempt,
     Site,
     StationCertificate,
-    StationConnection,
     StationUpload,
     StatusChange,
     Transaction,
@@ -48,7 +45,7 @@ from tenants.models import OutboxEvent, Role, Tenant, User, Webhook, WebhookDeli
 from tenants.services.api_keys import issue_api_key
 from tenants.services.audit import record
 from tenants.services.invitations import invite
-from tests.api.conftest import make_session, make_station
+from tests.api.conftest import bring_online, make_session, make_station
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -66,22 +63,9 @@ def stocked(tenant: Tenant) -> Transaction:
     """One row of everything in Acme."""
     station = make_station(tenant)
     session = make_session(station, last_register_wh=Decimal(2500), last_power_w=Decimal(7200), last_reading_at=NOW)
-    with system_transaction():
-        # Its lease ran out long ago: the station is offline.
-        gateway = Gateway.objects.create(
-            id=uuid4(), host="gone", pid=1, channel="gone", started_at=NOW, seen_at=NOW - timedelta(days=1)
-        )
+    # Its lease ran out long ago: the station is offline.
+    bring_online(station, at=NOW, seen_at=NOW - timedelta(days=1))
     with tenant_transaction(tenant.pk):
-        StationConnection.objects.create(
-            tenant=tenant,
-            charge_point=station,
-            connection_id=uuid4(),
-            gateway=gateway,
-            remote_address="10.0.0.2",
-            ocpp_version="1.6",
-            connected_at=NOW,
-            last_message_at=NOW,
-        )
         Site.objects.create(tenant=tenant, name="Depot")
         tag = IdTag.objects.create(tenant=tenant, token="Card", token_key="card")
         IdTagLimit.objects.create(tenant=tenant, id_tag=tag, max_energy_wh=20_000)

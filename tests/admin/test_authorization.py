@@ -21,14 +21,15 @@ FORM = {"url": "https://tags.example.com/", "asks_about": "unknown", "timeout_ms
 
 def test_the_page_makes_the_one_webhook_and_shows_its_secret_once(tenant: Tenant, alice: User) -> None:
     client = office(alice)
-    assert client.get(reverse(LIST)).status_code == 200
     add = reverse(ADD)
+    assert client.get(reverse(LIST)).headers["Location"] == add
     refused = client.post(add, {**FORM, "fallback": "own", "url": "https://10.0.0.1/"})
     assert "Private addresses are not allowed." in refused.content.decode()
     made = client.post(add, {**FORM, "fallback": "own", "enabled": "on"}, follow=True).content.decode()
     assert re.search("The secret is whsec_[^ ]+", made)
     with tenant_transaction(tenant.pk):
         change = reverse(CHANGE, args=[AuthorizationWebhook.objects.get().pk])
+    assert {client.get(page).headers["Location"] for page in (reverse(LIST), add)} == {change}
     kept = client.post(change, {**FORM, "fallback": "reject", "enabled": "on"}, follow=True).content.decode()
     assert "whsec_" not in kept
     second = client.post(add, {**FORM, "fallback": "own", "enabled": "on"}).content.decode()

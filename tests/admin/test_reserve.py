@@ -12,8 +12,7 @@ from chargepoints.models import ChargePoint, IdTag, Reservation
 from tenants.context import tenant_transaction
 from tenants.models import Role, Tenant
 from tests.admin.conftest import office
-from tests.api.conftest import make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_station
 from tests.conftest import make_user
 
 

@@ -18,8 +18,8 @@ from chargepoints.services.bulk_progress import advance_bulks
 from tenants.context import tenant_transaction
 from tenants.models import Role, Tenant, User
 from tests.admin.conftest import office
-from tests.api.conftest import make_station
-from tests.api.test_commands import PROFILE, bring_online
+from tests.api.conftest import bring_online, make_station
+from tests.api.test_commands import PROFILE
 from tests.conftest import make_user
 
 NEW = "admin:bulk_command_new"

@@ -18,8 +18,7 @@ from tenants.context import tenant_transaction
 from tenants.models import Role, Tenant, User
 from tests.admin.conftest import office
 from tests.admin.smart_charging_data import make_circuit, make_connectors, make_member, make_profile
-from tests.api.conftest import make_session, make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_session, make_station
 from tests.conftest import make_user
 
 FORM = {

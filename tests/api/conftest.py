@@ -1,13 +1,16 @@
 """A client that signs in and speaks the API's conventions."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from chargepoints.models import ChargePoint, Connector, Evse, Transaction
+from chargepoints.models import ChargePoint, Connector, Evse, Gateway, StationConnection, Transaction
 from tenants.api.sign_in import issue_tokens
-from tenants.context import tenant_transaction
+from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant, User
 from tenants.selectors import accesses_of
 
@@ -42,6 +45,35 @@ def make_station(tenant: Tenant, identity: str = "CP1") -> ChargePoint:
         evse = Evse.objects.create(tenant=tenant, charge_point=station, number=1)
         Connector.objects.create(tenant=tenant, charge_point=station, evse=evse, status="Available")
     return station
+
+
+def bring_online(
+    *stations: ChargePoint,
+    channel: str = "",
+    at: datetime | None = None,
+    seen_at: datetime | None = None,
+    connected_at: datetime | None = None,
+) -> Gateway:
+    """A gateway that nobody hears holds their sockets: commands stay queued. For an hour, unless `seen_at` says otherwise."""
+    now = at or timezone.now()
+    with system_transaction():
+        gateway = Gateway.objects.create(
+            id=uuid4(), host="here", pid=1, channel=channel, started_at=now, seen_at=seen_at or now + timedelta(hours=1)
+        )
+        StationConnection.objects.bulk_create(
+            StationConnection(
+                tenant_id=station.tenant_id,
+                charge_point=station,
+                connection_id=uuid4(),
+                gateway=gateway,
+                remote_address="10.0.0.2",
+                ocpp_version="1.6",
+                connected_at=connected_at or now,
+                last_message_at=now,
+            )
+            for station in stations
+        )
+    return gateway
 
 
 def make_session(station: ChargePoint, protocol_id: str = "1", **fields: Any) -> Transaction:

@@ -178,7 +178,7 @@ def test_a_threshold_is_made_changed_and_removed(api: APIClient, tenant: Tenant,
     made = api.post(f"{BASE}/thresholds", asked)
     assert made.status_code == 201
     shown = made.json()["data"]
-    expected = {**asked, "chargePointId": "CP1", "minValue": None, "enabled": True, "id": shown["id"]}
+    expected = {**asked, "chargePointId": "CP1", "minValue": None, "acOnly": False, "enabled": True, "id": shown["id"]}
     assert shown == expected
     changed = api.patch(f"{BASE}/thresholds/{shown['id']}", {"maxValue": "60", "connectorId": None})
     assert changed.json()["data"] == {**expected, "maxValue": "60", "connectorId": None}

@@ -2,16 +2,15 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from chargepoints.models import ChargePoint, Command, CommandState, Gateway, StationConnection
-from tenants.context import system_transaction, tenant_transaction
+from chargepoints.models import ChargePoint, Command, CommandState
+from tenants.context import tenant_transaction
 from tenants.models import AuditEntry, Tenant
-from tests.api.conftest import make_session
+from tests.api.conftest import bring_online, make_session
 
 BASE = "/api/v1"
 STATION = f"{BASE}/chargepoints/CP1"
@@ -22,28 +21,6 @@ PROFILE = {
     "chargingProfileKind": "Absolute",
     "chargingSchedule": {"chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 7000.5}]},
 }
-
-
-def bring_online(*stations: ChargePoint) -> None:
-    """A gateway that nobody hears holds their sockets: commands stay queued."""
-    now = timezone.now()
-    with system_transaction():
-        gateway = Gateway.objects.create(
-            id=uuid4(), host="here", pid=1, channel="", started_at=now, seen_at=now + timedelta(hours=1)
-        )
-        StationConnection.objects.bulk_create(
-            StationConnection(
-                tenant_id=station.tenant_id,
-                charge_point=station,
-                connection_id=uuid4(),
-                gateway=gateway,
-                remote_address="10.0.0.2",
-                ocpp_version="1.6",
-                connected_at=now,
-                last_message_at=now,
-            )
-            for station in stations
-        )
 
 
 def commands_of(tenant: Tenant) -> list[Command]:

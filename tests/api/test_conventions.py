@@ -12,8 +12,7 @@ from csms.api.urls import urlpatterns
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import IdempotentAnswer, Role, Tenant, User
 from tenants.services.api_keys import issue_api_key
-from tests.api.conftest import client_of, make_session, make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, client_of, make_session, make_station
 from tests.conftest import make_user
 
 BASE = "/api/v1"

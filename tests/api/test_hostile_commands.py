@@ -10,8 +10,7 @@ from chargepoints.models import BulkTarget, ChargePoint, Command
 from chargepoints.protocol.actions import actions_to_station
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
-from tests.api.conftest import make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_station
 
 BASE = "/api/v1"
 CALL, BULK = f"{BASE}/chargepoints/CP1/call", f"{BASE}/commands/bulk"

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from chargepoints.models import ChargePoint, Command, IdTag, LocalAuthList
 from tenants.context import tenant_transaction
 from tenants.models import AuditEntry, Tenant
-from tests.api.test_reservations import go_online
+from tests.api.conftest import bring_online
 
 BASE = "/api/v1/chargepoints/CP1"
 LIST, SEND = f"{BASE}/local-list", f"{BASE}/send-local-list"
@@ -33,7 +33,7 @@ def test_drift_is_shown(api: APIClient, tenant: Tenant, station: ChargePoint) ->
 
 
 def test_a_list_is_managed_from_then_on(api: APIClient, tenant: Tenant, station: ChargePoint) -> None:
-    go_online(station)
+    bring_online(station)
     assert api.patch(LIST, {"managed": True}).json()["data"]["status"] == "sending"
     with tenant_transaction(tenant.pk):
         command = Command.objects.get()
@@ -45,7 +45,7 @@ def test_a_list_is_managed_from_then_on(api: APIClient, tenant: Tenant, station:
 
 def test_a_list_is_sent_by_hand(api: APIClient, station: ChargePoint) -> None:
     assert api.post(SEND, {"updateType": "Full"}).status_code == 409
-    go_online(station)
+    bring_online(station)
     sent = api.post(SEND, {"updateType": "Full"})
     assert sent.status_code == 202, sent.json()
     payload = sent.json()["data"]["payload"]
@@ -55,7 +55,7 @@ def test_a_list_is_sent_by_hand(api: APIClient, station: ChargePoint) -> None:
 
 
 def test_the_version_is_asked(api: APIClient, station: ChargePoint) -> None:
-    go_online(station)
+    bring_online(station)
     assert api.post(f"{BASE}/get-local-list-version").json()["data"]["action"] == "GetLocalListVersion"
 
 
@@ -72,7 +72,7 @@ def test_the_version_is_asked(api: APIClient, station: ChargePoint) -> None:
 def test_wrong_input_is_named_and_nothing_is_sent(
     api: APIClient, tenant: Tenant, station: ChargePoint, body: dict[str, Any], field: str
 ) -> None:
-    go_online(station)
+    bring_online(station)
     answer = api.post(SEND, body)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"].startswith(field.partition(".")[0])
@@ -81,7 +81,7 @@ def test_wrong_input_is_named_and_nothing_is_sent(
 
 
 def test_a_tag_that_is_not_there_is_a_conflict(api: APIClient, station: ChargePoint) -> None:
-    go_online(station)
+    bring_online(station)
     answer = api.post(SEND, {"updateType": "Full", "idTags": ["GHOST"]})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "unknown_id_tag")
 

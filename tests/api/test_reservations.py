@@ -7,10 +7,10 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from chargepoints.models import ChargePoint, Command, Gateway, IdTag, Reservation, StationConnection
-from tenants.context import system_transaction, tenant_transaction
+from chargepoints.models import ChargePoint, Command, IdTag, Reservation
+from tenants.context import tenant_transaction
 from tenants.models import AuditEntry, Tenant
-from tests.api.conftest import make_station
+from tests.api.conftest import bring_online, make_station
 
 BASE = "/api/v1"
 URL = f"{BASE}/chargepoints/CP1/reserve-now"
@@ -24,25 +24,6 @@ def wish(**changes: Any) -> dict[str, Any]:
     return {"connectorId": 1, "idTag": "TAG", "expiryDate": later(), **changes}
 
 
-def go_online(station: ChargePoint) -> None:
-    """As if a gateway held its socket."""
-    from uuid import uuid4
-
-    now = timezone.now()
-    with system_transaction():
-        gateway = Gateway.objects.create(id=uuid4(), host="t", pid=1, channel="nobody", started_at=now, seen_at=now)
-        StationConnection.objects.create(
-            tenant_id=station.tenant_id,
-            charge_point=station,
-            connection_id=uuid4(),
-            gateway=gateway,
-            remote_address="10.0.0.1",
-            ocpp_version="1.6",
-            connected_at=now,
-            last_message_at=now,
-        )
-
-
 @pytest.fixture
 def tag(tenant: Tenant) -> IdTag:
     with tenant_transaction(tenant.pk):
@@ -51,7 +32,7 @@ def tag(tenant: Tenant) -> IdTag:
 
 @pytest.fixture
 def online(station: ChargePoint, tag: IdTag) -> ChargePoint:
-    go_online(station)
+    bring_online(station)
     return station
 
 

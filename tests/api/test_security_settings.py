@@ -41,10 +41,14 @@ def test_each_tenant_has_its_own_and_viewers_change_nothing(
     assert stranger.get(URL).json()["data"] == {"passwordRotationDays": None}
 
 
-def test_the_office_has_one_row_of_them(alice: User, tenant: Tenant, redis_clean: Any) -> None:
+def test_the_office_has_one_row_of_them(alice: User, bob: User, tenant: Tenant, redis_clean: Any) -> None:
     client: Client = office(alice)
-    add = reverse("admin:chargepoints_securitysettings_add")
-    assert "online and charge nobody" in client.get(add).content.decode()
+    add, listed = (reverse(f"admin:chargepoints_securitysettings_{name}") for name in ("add", "changelist"))
+    assert client.get(listed).headers["Location"] == add
+    assert "The usual settings apply" in office(bob).get(listed).content.decode()
+    page = client.get(add).content.decode()
+    assert "online and charge nobody" in page
+    assert "_addanother" not in page
     assert client.post(add, {"password_rotation_days": "60"}).status_code == 302
     with tenant_transaction(tenant.pk):
         assert SecuritySettings.objects.get().password_rotation_days == 60
@@ -52,5 +56,8 @@ def test_the_office_has_one_row_of_them(alice: User, tenant: Tenant, redis_clean
     assert again.status_code == 200
     assert "exists already" in again.content.decode()
     with tenant_transaction(tenant.pk):
-        assert SecuritySettings.objects.get().password_rotation_days == 60
-    assert client.get(reverse("admin:chargepoints_securitysettings_changelist")).status_code == 200
+        row = SecuritySettings.objects.get()
+    assert row.password_rotation_days == 60
+    form = reverse("admin:chargepoints_securitysettings_change", args=[row.pk])
+    assert {one.get(listed).headers["Location"] for one in (client, office(bob))} == {form}
+    assert client.get(add).headers["Location"] == form

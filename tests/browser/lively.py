@@ -17,8 +17,7 @@ from tenants.context import tenant_transaction
 from tenants.models import Tenant, User
 from tests.admin.readings_data import make_busy
 from tests.admin.smart_charging_data import make_circuit, make_member, make_profile, make_rounds
-from tests.api.conftest import make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_station
 from tests.conftest import make_user
 
 SLUG = "test-1"

@@ -1,19 +1,17 @@
 """The live board in a browser: what happens at the stations shows without a reload."""
 
 import re
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from chargepoints.models import ChargePoint, Connector, Gateway, Site, StationConnection, Transaction
-from tenants.context import system_transaction, tenant_transaction
+from chargepoints.models import ChargePoint, Connector, Site, Transaction
+from tenants.context import tenant_transaction
 from tenants.models import Tenant, User
-from tests.api.conftest import make_session, make_station
+from tests.api.conftest import bring_online, make_session, make_station
 from tests.browser.axe import TOLERATED_PX, faults, overflow
 from tests.browser.conftest import PATIENCE_MS, Open
 
@@ -23,11 +21,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def fleet(tenant: Tenant, db: None) -> list[Any]:
     """Four stations at two places: one charges, one is faulted, one free, one offline."""
-    with system_transaction():
-        now = timezone.now()
-        # A machine that is busy may take longer than a gateway's lease.
-        later = now + timedelta(hours=1)
-        gateway = Gateway.objects.create(id=uuid4(), host="here", pid=1, channel="here", started_at=now, seen_at=later)
+    now = timezone.now()
     stations = [make_station(tenant, f"CP{number}") for number in range(1, 5)]
     make_session(stations[0], "1")
     with tenant_transaction(tenant.pk):
@@ -36,17 +30,7 @@ def fleet(tenant: Tenant, db: None) -> list[Any]:
         Transaction.objects.update(last_power_w=Decimal(11000), last_register_wh=Decimal(9500), started_at=now)
         for station, status in zip(stations, ["Charging", "Faulted", "Available", "Available"], strict=True):
             Connector.objects.filter(charge_point=station).update(status=status, status_at=now)
-        for station in stations[:3]:
-            StationConnection.objects.create(
-                tenant=tenant,
-                charge_point=station,
-                connection_id=uuid4(),
-                gateway=gateway,
-                remote_address="10.0.0.2",
-                ocpp_version="1.6",
-                connected_at=now,
-                last_message_at=now,
-            )
+    bring_online(*stations[:3])
     return stations
 
 

@@ -12,8 +12,7 @@ from chargepoints.models import ChargePoint, Command, CommandState, Connector
 from metering.models import Alert
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
-from tests.api.conftest import make_session, make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_session, make_station
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.conftest import superuser

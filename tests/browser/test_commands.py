@@ -6,8 +6,7 @@ from chargepoints.models import BulkCommand, Command, CommandState
 from chargepoints.services.bulk_progress import advance_bulks
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
-from tests.api.conftest import make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_station
 from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser

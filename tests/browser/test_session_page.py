@@ -3,17 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from chargepoints.models import Command, Gateway, Site, StationConnection, StatusChange, Transaction
-from tenants.context import system_transaction, tenant_transaction
+from chargepoints.models import Command, Site, StatusChange, Transaction
+from tenants.context import tenant_transaction
 from tenants.models import Tenant, User
 from tests.admin.readings_data import make_busy
-from tests.api.conftest import make_session, make_station
+from tests.api.conftest import bring_online, make_session, make_station
 from tests.browser.axe import TOLERATED_PX, faults, overflow
 from tests.browser.conftest import PATIENCE_MS, Open
 
@@ -25,11 +24,8 @@ HOUR = timedelta(hours=1)
 def session(tenant: Tenant, db: None) -> Transaction:
     """Running for two hours at a station that is online, plugged in shortly before."""
     now = datetime.now(UTC).replace(microsecond=0)
-    with system_transaction():
-        gateway = Gateway.objects.create(
-            id=uuid4(), host="here", pid=1, channel="here", started_at=now, seen_at=now + 24 * HOUR
-        )
     station = make_station(tenant)
+    bring_online(station)
     session = make_session(
         station,
         started_at=now - 2 * HOUR,
@@ -42,16 +38,6 @@ def session(tenant: Tenant, db: None) -> Transaction:
     with tenant_transaction(tenant.pk):
         site = Site.objects.create(tenant=tenant, name="Depot")
         type(station).objects.update(site=site)
-        StationConnection.objects.create(
-            tenant=tenant,
-            charge_point=station,
-            connection_id=uuid4(),
-            gateway=gateway,
-            remote_address="10.0.0.2",
-            ocpp_version="1.6",
-            connected_at=now,
-            last_message_at=now,
-        )
         for status, minutes in (("Preparing", -2), ("Charging", 1)):
             at = session.started_at + timedelta(minutes=minutes)
             StatusChange.objects.create(

@@ -10,8 +10,7 @@ from smartcharging.models import Allotment, Circuit
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.admin.smart_charging_data import make_circuit, make_connectors, make_member, make_profile, make_rounds
-from tests.api.conftest import make_session, make_station
-from tests.api.test_commands import bring_online
+from tests.api.conftest import bring_online, make_session, make_station
 from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser

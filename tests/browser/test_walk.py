@@ -156,6 +156,9 @@ def opens_again(page: Any) -> None:
 
 def stops_it_and_reads_the_cost(walk: Walk) -> None:
     page = walk.page
+    page.wait_for_selector(".session-bar")
+    # Before its scripts run, the button leads to a page of its own.
+    page.wait_for_load_state()
     page.click(".session-bar .office-buttons >> text=Stop charging")
     look_over(page, "stop?")
     page.click("#stop-question button[type=submit]")
