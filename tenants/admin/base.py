@@ -76,6 +76,10 @@ class TenantModelAdmin(ExportedList):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TenantChangeList]:
         return TenantChangeList
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # Django looks for a field without a name where the address has `_to_field=`.
+        return super().get_object(request, object_id, from_field or None)
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """As tables of millions of rows can be searched (tenants.admin.search)."""
         return search(queryset, self.get_search_fields(request), search_term), False
