@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from csms.simulator.car import Outlet
+from csms.simulator.ending import end_tasks
 from csms.simulator.journal import Journal
 from csms.simulator.settings import Counters, Model, Settings
 from csms.simulator.station import Station
@@ -49,9 +50,7 @@ class Fleet:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(duration_s):
                 await ended.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
         self.journal.close()
 
     async def _start(self, index: int, station: Station) -> None:

@@ -12,6 +12,7 @@ import websockets
 from ocpp.exceptions import OCPPError
 from ocpp.v16 import call
 
+from csms.simulator.ending import end_tasks
 from csms.simulator.link import Link
 
 if TYPE_CHECKING:
@@ -92,9 +93,7 @@ class Wire:
             finally:
                 self.link = None
                 station.counters.online -= 1
-                for step in steps:
-                    step.cancel()
-                await asyncio.gather(*steps, return_exceptions=True)
+                await end_tasks(steps)
 
     async def _connected(self) -> None:
         """Boot until accepted, tell the status, then send heartbeats and what has queued up."""

@@ -1,6 +1,7 @@
 """The simulator against a real gateway: what it journals is what the database has."""
 
 import asyncio
+import contextlib
 import json
 import random
 from pathlib import Path
@@ -12,6 +13,7 @@ from chargepoints.models import ChargePoint, Command, StationConnection, Transac
 from chargepoints.services.commands import send_command
 from csms.simulator.car import Car, Outlet, electrics
 from csms.simulator.configuration import Configuration
+from csms.simulator.ending import end_tasks
 from csms.simulator.fleet import Fleet
 from csms.simulator.limits import limit_w
 from csms.simulator.settings import Settings
@@ -49,9 +51,7 @@ async def play(fleet: Fleet) -> list[asyncio.Task[None]]:
 
 
 async def end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end_tasks(tasks)
     await asyncio.sleep(0)
 
 
@@ -224,3 +224,19 @@ def test_limits_follow_stack_level_kind_and_validity() -> None:
     amps = profile(16)
     amps["charging_schedule"]["charging_rate_unit"] = "A"
     assert limit_w([amps], noon, noon, 3) == 16 * 230 * 3
+
+
+async def test_a_task_that_lost_its_first_cancellation_is_ended_all_the_same() -> None:
+    begun = asyncio.Event()
+
+    async def lives_on() -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(lives_on())
+    await begun.wait()
+    async with asyncio.timeout(30):
+        await end_tasks([task])
+    assert task.cancelled()
