@@ -12,7 +12,7 @@ class SmartChargingConfig(AppConfig):
         from chargepoints.services import command_hooks, hand_checks, session_hooks
         from chargepoints.services.remote_profiles import register_start_profiles
         from metering.ingest.process import register_follower
-        from smartcharging import receivers
+        from smartcharging import receivers, sentences  # noqa: F401 (pages show the sentences of rounds)
         from smartcharging.services import by_hand, drift, dropped, settling, settling_together
         from smartcharging.services.adopting import keep_remote_profile
         from smartcharging.services.power_watch import PowerWatch

@@ -264,7 +264,10 @@ def _overload(fuse: Fuse, amps: list[Decimal], count: int) -> str | None:
 
 
 def _and_base(base: Decimal, unit: str) -> str:
-    return f", beside {_shown(base)} {unit} of base load" if base else ""
+    """What is added to the sum in these sentences; nothing where there is no base load."""
+    if not base:
+        return ""
+    return gettext(", beside %(base)s %(unit)s of base load") % {"base": _shown(base), "unit": unit}
 
 
 def _is_above(fuse: Fuse, parent: Fuse) -> bool:

@@ -22,12 +22,21 @@ import httpx
 from django.conf import settings
 from django.utils.translation import gettext
 
+from tenants.stored_words import stored
+
 SECRET_PREFIX = "whsec_"  # noqa: S105 (what such secrets begin with)
 SECRET_BYTES = (24, 64)
 LONGEST_URL = 500
 MOST_ADDRESSES = 20
 # Prefixes with an IPv4 address inside: NAT64, which would lead to that one.
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+# Why a request failed: kept with a webhook's delivery as well.
+UNRESOLVED = stored("The name can't be resolved.")
+NO_ADDRESS = stored("The name has no address.")
+PRIVATE = stored("The name leads to a private address.")
+NO_ANSWER = stored("No answer within %(timeout_s)s s.")
+LONG_ANSWER = stored("The answer is longer than %(most_bytes)s bytes.")
 
 
 class InvalidUrl(ValueError):
@@ -99,12 +108,12 @@ async def resolve(url: str) -> Target:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise RequestFailed(gettext("The name can't be resolved.")) from None
+        raise RequestFailed(gettext(UNRESOLVED)) from None
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found[:MOST_ADDRESSES]]
     if not addresses:
-        raise RequestFailed(gettext("The name has no address."))
+        raise RequestFailed(gettext(NO_ADDRESS))
     if not all(is_allowed(address) for address in addresses):
-        raise RequestFailed(gettext("The name leads to a private address."))
+        raise RequestFailed(gettext(PRIVATE))
     return Target(parsed.host, port, str(addresses[0]), parsed)
 
 
@@ -116,7 +125,7 @@ async def post(
         async with asyncio.timeout(timeout_s):
             return await _post(await resolve(url), body, headers, timeout_s, most_bytes)
     except TimeoutError:
-        raise RequestFailed(gettext("No answer within %(timeout_s)s s.") % {"timeout_s": f"{timeout_s:g}"}) from None
+        raise RequestFailed(gettext(NO_ANSWER) % {"timeout_s": f"{timeout_s:g}"}) from None
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
         raise RequestFailed(f"{type(error).__name__}: {error}"[:200]) from None
 
@@ -152,9 +161,7 @@ async def _post(
         async for chunk in response.aiter_raw():
             received += chunk
             if len(received) > most_bytes:
-                raise RequestFailed(
-                    gettext("The answer is longer than %(most_bytes)s bytes.") % {"most_bytes": most_bytes}
-                )
+                raise RequestFailed(gettext(LONG_ANSWER) % {"most_bytes": most_bytes})
         return response.status_code, bytes(received)
 
 

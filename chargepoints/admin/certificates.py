@@ -28,6 +28,7 @@ from chargepoints.services.certificate_authority import (
 from chargepoints.services.certificates import AlreadyRevoked, revoke_certificate
 from tenants.admin.base import ReadOnlyAdmin, TenantModelAdmin, access_of, has_role
 from tenants.admin.forms import TenantModelForm
+from tenants.admin.shown import ShownDetail
 from tenants.models import Role
 
 PEM = {"rows": 10, "spellcheck": "false", "autocomplete": "off"}
@@ -178,17 +179,33 @@ class RevokeForm(forms.Form):
 
 
 @admin.register(StationCertificate)
-class StationCertificateAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "charge_point", "state_shown", "serial_number", "not_after", "authority", "detail"]
+class StationCertificateAdmin(ShownDetail, ReadOnlyAdmin):
+    list_display = [
+        "created_at",
+        "charge_point",
+        "state_shown",
+        "serial_number",
+        "not_after",
+        "authority",
+        "detail_shown",
+    ]
     list_filter = ["state"]
     search_fields = ["charge_point__identity_key", "serial_number"]
     list_select_related = ["charge_point", "authority"]
     change_form_outer_before_template = "office/certificate.html"
     fields = [
-        *("charge_point", "state_shown", "detail", "authority", "serial_number", "fingerprint_shown", "not_before"),
+        *(
+            "charge_point",
+            "state_shown",
+            "detail_shown",
+            "authority",
+            "serial_number",
+            "fingerprint_shown",
+            "not_before",
+        ),
         *("not_after", "request_shown", "certificate_shown", "command", "created_at", "revoked_at", "revoked_by"),
     ]
-    readonly_fields = ["state_shown", "fingerprint_shown", "request_shown", "certificate_shown"]
+    readonly_fields = ["state_shown", "detail_shown", "fingerprint_shown", "request_shown", "certificate_shown"]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         return super().get_search_results(request, queryset, search_term.lower())

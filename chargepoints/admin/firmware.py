@@ -27,6 +27,7 @@ from chargepoints.services.firmware import (
 )
 from chargepoints.services.firmware_updates import Schedule, Source, update_station
 from tenants.admin.base import ReadOnlyAdmin, TenantModelAdmin
+from tenants.admin.shown import ShownDetail
 from tenants.models import Role
 
 
@@ -124,17 +125,17 @@ class FirmwareFileAdmin(TenantModelAdmin):
 
 
 @admin.register(FirmwareUpdate)
-class FirmwareUpdateAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "charge_point", "firmware", "rollout", "state_shown", "status", "detail"]
+class FirmwareUpdateAdmin(ShownDetail, ReadOnlyAdmin):
+    list_display = ["created_at", "charge_point", "firmware", "rollout", "state_shown", "status", "detail_shown"]
     list_filter = ["state", "signed"]
     search_fields = ["charge_point__identity_key"]
     list_select_related = ["charge_point", "firmware", "rollout"]
     date_hierarchy = "created_at"
     fields = [
-        *("charge_point", "firmware", "rollout", "wave", "signed", "state_shown", "status", "detail", "history"),
+        *("charge_point", "firmware", "rollout", "wave", "signed", "state_shown", "status", "detail_shown", "history"),
         *("where", "version_before", "command", "request_id", "created_at", "sent_at", "deadline_at", "finished_at"),
     ]
-    readonly_fields = ["state_shown", "where"]
+    readonly_fields = ["state_shown", "detail_shown", "where"]
 
     @admin.display(description=_("State"), ordering="state")
     def state_shown(self, row: FirmwareUpdate) -> SafeString:

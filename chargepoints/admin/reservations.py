@@ -13,6 +13,7 @@ from chargepoints.services.commands import StationOffline
 from chargepoints.services.reservation_checks import ReservationRefused
 from chargepoints.services.reservations import cancel_reservation
 from tenants.admin.base import TenantModelAdmin, has_role
+from tenants.admin.shown import ShownDetail
 from tenants.models import Role
 
 COLOURS = {
@@ -26,11 +27,11 @@ COLOURS = {
 
 
 @admin.register(Reservation)
-class ReservationAdmin(TenantModelAdmin):
+class ReservationAdmin(ShownDetail, TenantModelAdmin):
     read_only = True
     action_role = Role.OPERATOR
     list_display = [
-        *("protocol_id", "charge_point", "connector", "id_tag", "state_shown", "expires_at", "detail"),
+        *("protocol_id", "charge_point", "connector", "id_tag", "state_shown", "expires_at", "detail_shown"),
         *("requested_by", "created_at"),
     ]
     list_filter = ["state"]
@@ -40,9 +41,9 @@ class ReservationAdmin(TenantModelAdmin):
     actions = ["cancel"]
     fields = [
         *("protocol_id", "charge_point", "connector", "id_tag", "parent_id_tag", "expires_at", "state_shown"),
-        *("detail", "transaction", "command", "cancel_command", "requested_by", "created_at", "ended_at"),
+        *("detail_shown", "transaction", "command", "cancel_command", "requested_by", "created_at", "ended_at"),
     ]
-    readonly_fields = ["connector", "state_shown"]
+    readonly_fields = ["connector", "state_shown", "detail_shown"]
 
     @admin.display(description=_("Connector"), ordering="evse_number")
     def connector(self, row: Reservation) -> Any:

@@ -32,6 +32,7 @@ from chargepoints.services.rollouts import (
     with_progress,
 )
 from tenants.admin.base import ReadOnlyAdmin, has_role
+from tenants.admin.shown import ShownDetail
 from tenants.context import current_tenant_id
 from tenants.models import Role
 
@@ -52,17 +53,17 @@ CHANGES: dict[str, tuple[Any, Any, Any, Any]] = {
 
 
 @admin.register(FirmwareRollout)
-class FirmwareRolloutAdmin(ReadOnlyAdmin):
+class FirmwareRolloutAdmin(ShownDetail, ReadOnlyAdmin):
     list_display = ["name", "firmware", "state_shown", "progress", "current_wave", "start_at", "created_by"]
     list_filter = ["state"]
     search_fields = ["name"]
     list_select_related = ["firmware"]
     change_form_outer_before_template = "office/rollout.html"
     fields = [
-        *("name", "firmware", "signed", "state_shown", "detail", "current_wave", "wave_size", "allowed_failures"),
+        *("name", "firmware", "signed", "state_shown", "detail_shown", "current_wave", "wave_size", "allowed_failures"),
         *("wave_hours", "start_at", "install_at", "created_by", "created_at", "finished_at"),
     ]
-    readonly_fields = ["state_shown"]
+    readonly_fields = ["state_shown", "detail_shown"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FirmwareRollout]:
         return with_progress(super().get_queryset(request)).order_by("-created_at")

@@ -22,6 +22,7 @@ from chargepoints.protocol.registry import registry
 from chargepoints.protocol.validation import validate_reply
 from chargepoints.services.commands import finish_command, state_of_reply
 from chargepoints.services.outcomes import message_came
+from tenants.outbound import NO_ANSWER
 
 log = structlog.get_logger(__name__)
 
@@ -167,7 +168,7 @@ class CommandOutbox:
 
     def _give_up(self, call: OutgoingCall) -> None:
         if self._pending.settle(call.message_id) is not None:
-            self._spawn(self._end(call, CommandState.TIMED_OUT, "", f"No answer within {call.timeout_s:.0f} s."))
+            self._spawn(self._end(call, CommandState.TIMED_OUT, "", NO_ANSWER % {"timeout_s": f"{call.timeout_s:.0f}"}))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

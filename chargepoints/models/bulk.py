@@ -50,7 +50,7 @@ class BulkCommand(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} to {self.total}"
+        return f"{self.action} × {self.total}"
 
 
 class BulkTarget(TenantOwned):

@@ -90,7 +90,7 @@ class Command(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} to {self.charge_point}"
+        return f"{self.action} · {self.charge_point}"
 
     @property
     def is_final(self) -> bool:

@@ -21,4 +21,4 @@ class ConfigurationKey(TenantOwned):
         constraints = [models.UniqueConstraint(fields=["charge_point", "key"], name="configuration_key_once")]
 
     def __str__(self) -> str:
-        return f"{self.key} of {self.charge_point}"
+        return f"{self.key} · {self.charge_point}"

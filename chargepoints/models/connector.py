@@ -75,4 +75,4 @@ class StatusChange(TenantOwned):
         indexes = [models.Index(fields=["charge_point", "evse_number", "-at"], name="status_history")]
 
     def __str__(self) -> str:
-        return f"{self.status} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.status} · {self.at:%Y-%m-%d %H:%M:%S}"

@@ -20,4 +20,4 @@ class ChargePointNote(TenantOwned):
         indexes = [models.Index(fields=["charge_point", "-created_at"], name="notes_of_charge_point")]
 
     def __str__(self) -> str:
-        return f"{self.author} on {self.charge_point}, {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.author} · {self.charge_point} · {self.created_at:%Y-%m-%d %H:%M}"

@@ -63,4 +63,4 @@ class Reservation(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.protocol_id} at {self.charge_point} / {self.evse_number}"
+        return f"{self.protocol_id} · {self.charge_point} / {self.evse_number}"

@@ -81,7 +81,7 @@ class StationCertificate(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return self.serial_number or f"CSR of {self.charge_point}"
+        return self.serial_number or f"CSR · {self.charge_point}"
 
 
 class InstalledCertificate(TenantOwned):
@@ -137,7 +137,7 @@ class SecurityEvent(TenantOwned):
         indexes = [models.Index(fields=["tenant", "-at"], name="security_events_by_time")]
 
     def __str__(self) -> str:
-        return f"{self.type} at {self.charge_point}"
+        return f"{self.type} · {self.charge_point}"
 
 
 class SecuritySettings(TenantOwned):

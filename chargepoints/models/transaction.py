@@ -89,7 +89,7 @@ class Transaction(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.protocol_id} at {self.connector}"
+        return f"{self.protocol_id} · {self.connector}"
 
     @property
     def energy_wh(self) -> Decimal | None:
@@ -119,4 +119,4 @@ class UnmatchedStop(TenantOwned):
         indexes = [models.Index(fields=["tenant", "-received_at"], name="unmatched_stops_by_time")]
 
     def __str__(self) -> str:
-        return f"{self.protocol_id} at {self.charge_point}"
+        return f"{self.protocol_id} · {self.charge_point}"

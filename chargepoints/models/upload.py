@@ -50,4 +50,4 @@ class StationUpload(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return self.filename or f"{self.kind} of {self.charge_point}"
+        return self.filename or f"{self.kind} · {self.charge_point}"

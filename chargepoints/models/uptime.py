@@ -37,7 +37,7 @@ class PastConnection(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.connected_at:%Y-%m-%d %H:%M:%S} to {self.ended_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.connected_at:%Y-%m-%d %H:%M:%S} – {self.ended_at:%Y-%m-%d %H:%M:%S}"
 
 
 class OnlineDay(TenantOwned):
@@ -58,7 +58,7 @@ class OnlineDay(TenantOwned):
         ordering = ["day"]
 
     def __str__(self) -> str:
-        return f"{self.day}: {self.online_s} of {self.expected_s} s"
+        return f"{self.day}: {self.online_s} / {self.expected_s} s"
 
 
 class FleetOnlineDay(TenantOwned):
@@ -75,4 +75,4 @@ class FleetOnlineDay(TenantOwned):
         constraints = [models.UniqueConstraint(fields=["tenant", "day"], name="fleet_online_once_per_day")]
 
     def __str__(self) -> str:
-        return f"{self.day}: {self.online_s} of {self.expected_s} s"
+        return f"{self.day}: {self.online_s} / {self.expected_s} s"

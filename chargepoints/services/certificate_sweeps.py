@@ -26,6 +26,7 @@ from chargepoints.services.certificates import (
 from chargepoints.services.closing import close_station
 from chargepoints.services.commands import StationOffline
 from tenants.context import system_transaction, tenant_transaction
+from tenants.stored_words import stored
 
 State = StationCertificate.State
 RETRY_AFTER, GIVE_UP_AFTER = timedelta(seconds=60), timedelta(days=7)
@@ -33,6 +34,7 @@ ASK_AGAIN_AFTER = timedelta(days=1)
 MOST_DELIVERIES, MOST_AT_ONCE = 10, 500
 # The answer to a command may have been lost with the socket: it says nothing of what the station did.
 LOST = {"ConnectionLost"}
+ANSWERED, NEVER_ANSWERED = stored("The station answered %(status)s."), stored("It never answered.")
 
 
 def sweep_certificates() -> int:
@@ -66,7 +68,7 @@ def _give_up(row: StationCertificate) -> bool:
         station = ChargePoint.objects.select_for_update(of=("self",)).get(pk=row.charge_point_id)
         again = StationCertificate.objects.filter(pk=row.pk, state__in=WAITING).first()
         if again is not None:
-            why = f"The station answered {command.error_code}." if refused and command else "It never answered."
+            why = ANSWERED % {"status": command.error_code} if refused and command else NEVER_ANSWERED
             fail_certificate(station, again, why)
     return True
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.utils import timezone
-from django.utils.translation import gettext
 
 from chargepoints.events import CertificateChanged
 from chargepoints.models import (
@@ -31,6 +30,7 @@ from tenants.sealing import SealBroken
 from tenants.services.audit import record
 from tenants.stored_words import stored
 
+NO_AUTHORITY = stored("The tenant has no certificate authority that signs.")
 NEWER = stored("A newer request came.")
 AUTHORITY_GONE = stored("Its authority is gone.")
 TOO_LONG = stored("With its chain it is longer than a station takes.")
@@ -79,7 +79,7 @@ def receive_request(*, tenant_id: int, charge_point_id: int, csr: str, received_
 
 def _refusal(station: ChargePoint, csr: str) -> RequestRefused | None:
     if not CertificateAuthority.objects.filter(active=True).exists():
-        return RequestRefused("NoAuthority", gettext("The tenant has no certificate authority that signs."))
+        return RequestRefused("NoAuthority", NO_AUTHORITY)
     try:
         check_request(
             csr, common_names=[station.identity, station.serial_number], organizations=_organizations(station.tenant)
@@ -125,7 +125,7 @@ def _sign(station: ChargePoint, row: StationCertificate) -> bool:
     now = timezone.now()
     try:
         if authority is None:
-            raise RequestRefused("NoAuthority", "The tenant has no certificate authority that signs.")
+            raise RequestRefused("NoAuthority", NO_AUTHORITY)
         # Checked again: the tenant's name, or the station's serial number, may have changed since.
         request = check_request(
             row.request,

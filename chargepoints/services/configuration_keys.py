@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 from ocpp.v16.enums import Measurand, Phase
 
 RETENTION_KEY = "MeterValueRetentionDays"
@@ -50,20 +51,23 @@ class Key:
     def hint(self) -> str:
         """What to type, in a few words."""
         if self.kind == Kind.INTEGER:
-            return f"{self.minimum} to {self.maximum} {self.unit}".strip()
-        return _HINTS[self.kind]
+            bounds = gettext("%(minimum)s to %(maximum)s") % {"minimum": self.minimum, "maximum": self.maximum}
+            return f"{bounds} {gettext(self.unit) if self.unit else ''}".strip()
+        return str(_HINTS[self.kind])
 
 
 _HINTS = {
-    Kind.BOOLEAN: "true or false",
-    Kind.TEXT: "text",
-    Kind.LIST: "a list with commas",
-    Kind.MEASURANDS: "measurands with commas, each with a phase where wanted: Voltage.L1",
-    Kind.ROTATIONS: "connector and rotation with commas: 1.RST,2.RTS",
+    Kind.BOOLEAN: gettext_lazy("true or false"),
+    Kind.TEXT: gettext_lazy("text"),
+    Kind.LIST: gettext_lazy("a list with commas"),
+    Kind.MEASURANDS: gettext_lazy("measurands with commas, each with a phase where wanted: Voltage.L1"),
+    Kind.ROTATIONS: gettext_lazy("connector and rotation with commas: 1.RST,2.RTS"),
 }
-_READ_ONLY = "A station only reports it."
-_SECRET = "A station's password is changed with the charge point, not here."  # noqa: S105 (a sentence)
-_PROFILE = "The security profile is changed with the charge point, not here."
+_READ_ONLY = gettext_noop("A station only reports it.")
+_SECRET = gettext_noop("A station's password is changed with the charge point, not here.")
+_PROFILE = gettext_noop("The security profile is changed with the charge point, not here.")
+# Units that are words.
+_TIMES, _DAYS = gettext_noop("times"), gettext_noop("days")
 
 
 def _booleans(*names: str) -> list[Key]:
@@ -79,7 +83,7 @@ _KEYS = [
     *_booleans("LocalAuthorizeOffline", "LocalPreAuthorize", "LocalAuthListEnabled"),
     *_booleans("StopTransactionOnEVSideDisconnect", "StopTransactionOnInvalidId"),
     *_booleans("UnlockConnectorOnEVSideDisconnect"),
-    Key("BlinkRepeat", Kind.INTEGER, unit="times"),
+    Key("BlinkRepeat", Kind.INTEGER, unit=_TIMES),
     Key("ClockAlignedDataInterval", Kind.INTEGER, maximum=DAY_S, unit="s"),
     Key("ConnectionTimeOut", Kind.INTEGER, maximum=DAY_S, unit="s"),
     Key("ConnectorPhaseRotation", Kind.ROTATIONS),
@@ -90,15 +94,15 @@ _KEYS = [
     Key("MeterValuesSampledData", Kind.MEASURANDS),
     Key("MeterValueSampleInterval", Kind.INTEGER, maximum=DAY_S, unit="s"),
     Key("MinimumStatusDuration", Kind.INTEGER, maximum=DAY_S, unit="s"),
-    Key("ResetRetries", Kind.INTEGER, maximum=100, unit="times"),
+    Key("ResetRetries", Kind.INTEGER, maximum=100, unit=_TIMES),
     Key("StopTxnAlignedData", Kind.MEASURANDS),
     Key("StopTxnSampledData", Kind.MEASURANDS),
-    Key("TransactionMessageAttempts", Kind.INTEGER, maximum=1000, unit="times"),
+    Key("TransactionMessageAttempts", Kind.INTEGER, maximum=1000, unit=_TIMES),
     Key("TransactionMessageRetryInterval", Kind.INTEGER, maximum=DAY_S, unit="s"),
     Key("WebSocketPingInterval", Kind.INTEGER, maximum=DAY_S, unit="s"),
     Key("CpoName", Kind.TEXT),
     Key("CertSigningWaitMinimum", Kind.INTEGER, maximum=DAY_S, unit="s"),
-    Key("CertSigningRepeatTimes", Kind.INTEGER, maximum=100, unit="times"),
+    Key("CertSigningRepeatTimes", Kind.INTEGER, maximum=100, unit=_TIMES),
     Key("AuthorizationKey", Kind.TEXT, refusal=_SECRET),
     Key("SecurityProfile", Kind.INTEGER, maximum=3, refusal=_PROFILE),
     *_reported("ConnectorPhaseRotationMaxLength", "GetConfigurationMaxKeys", "MeterValuesAlignedDataMaxLength"),
@@ -109,7 +113,7 @@ _KEYS = [
     *_reported("SupportedFeatureProfiles", "ChargingScheduleAllowedChargingRateUnit", kind=Kind.LIST),
     *_reported("ReserveConnectorZeroSupported", "ConnectorSwitch3to1PhaseSupported", kind=Kind.BOOLEAN),
     *_reported("AdditionalRootCertificateCheck", kind=Kind.BOOLEAN),
-    Key(RETENTION_KEY, Kind.INTEGER, minimum=1, maximum=365, unit="days"),
+    Key(RETENTION_KEY, Kind.INTEGER, minimum=1, maximum=365, unit=_DAYS),
 ]
 KEYS = {key.name.lower(): key for key in _KEYS}
 PASSWORD_KEY, PROFILE_KEY = "AuthorizationKey", "SecurityProfile"
@@ -128,21 +132,21 @@ def check_key(name: str) -> str:
     """The key in its standard spelling. InvalidValue for one that can't be set here."""
     name = name.strip()
     if not name or len(name) > LONGEST_KEY or not name.isprintable():
-        raise InvalidValue(f"A key has 1 to {LONGEST_KEY} printable characters.")
+        raise InvalidValue(gettext("A key has 1 to %(longest)s printable characters.") % {"longest": LONGEST_KEY})
     key = find_key(name)
     if key is None:
         return name
     if key.refusal:
-        raise InvalidValue(key.refusal)
+        raise InvalidValue(gettext(key.refusal))
     return key.name
 
 
 def check_value(name: str, value: str) -> str:
     """The value as it is sent. InvalidValue where it doesn't fit a standard key; a vendor's may be any text."""
     if len(value) > LONGEST_VALUE:
-        raise InvalidValue(f"At most {LONGEST_VALUE} characters.")
+        raise InvalidValue(gettext("At most %(longest)s characters.") % {"longest": LONGEST_VALUE})
     if any(ord(character) < 32 and character not in "\t\r\n" for character in value):
-        raise InvalidValue("Control characters can't be sent.")
+        raise InvalidValue(gettext("Control characters can't be sent."))
     key = find_key(name)
     return value if key is None else _fitted(key, value.strip())
 
@@ -150,18 +154,21 @@ def check_value(name: str, value: str) -> str:
 def _fitted(key: Key, value: str) -> str:
     if key.kind == Kind.BOOLEAN:
         if value.lower() not in {"true", "false"}:
-            raise InvalidValue("true or false.")
+            raise InvalidValue(gettext("true or false."))
         return value.lower()
     if key.kind == Kind.INTEGER:
         if not _INTEGER.match(value) or not key.minimum <= int(value) <= key.maximum:
-            raise InvalidValue(f"A whole number from {key.minimum} to {key.maximum}.")
+            raise InvalidValue(
+                gettext("A whole number from %(minimum)s to %(maximum)s.")
+                % {"minimum": key.minimum, "maximum": key.maximum}
+            )
         return str(int(value))
     if key.kind == Kind.MEASURANDS:
         return _joined(_measurand(word) for word in _words(value))
     if key.kind == Kind.ROTATIONS:
         for word in _words(value):
             if not _ROTATION.match(word):
-                raise InvalidValue(f"{word[:40]}: a connector and its rotation, as 1.RST.")
+                raise InvalidValue(gettext("%(word)s: a connector and its rotation, as 1.RST.") % {"word": word[:40]})
         return ",".join(_words(value))
     return value
 
@@ -174,7 +181,7 @@ def _measurand(word: str) -> str:
     head, _, tail = word.rpartition(".")
     measurand, phase = _MEASURANDS.get(head.lower()), _PHASES.get(tail.lower())
     if measurand is None or phase is None:
-        raise InvalidValue(f"{word[:60]} is not a measurand.")
+        raise InvalidValue(gettext("%(word)s is not a measurand.") % {"word": word[:60]})
     return f"{measurand}.{phase}"
 
 

@@ -26,11 +26,13 @@ from chargepoints.services.command_ends import end_commands
 from tenants.arrays import array_literal
 from tenants.context import scope_connection, tenant_transaction
 from tenants.events import publish_all
+from tenants.stored_words import stored
 
 log = structlog.get_logger(__name__)
 
 # As much of it as a past connection holds.
 LONGEST_REASON = 120
+CLOSED_BEFORE = stored("The connection closed before the answer came.")
 # Returns the sockets that held the places before: the statement reads `previous` before it writes.
 CLAIM = """
 WITH asked AS (
@@ -183,7 +185,7 @@ def _fail(sent: QuerySet[Command], at: datetime) -> int:
         CommandState.FAILED,
         at=at,
         error_code="ConnectionLost",
-        description="The connection closed before the answer came.",
+        description=CLOSED_BEFORE,
     )
     return len(failed)
 

@@ -28,6 +28,7 @@ from chargepoints.services.local_list_entries import (
 )
 from tenants.context import tenant_transaction
 from tenants.services.audit import record
+from tenants.stored_words import stored
 
 State = LocalAuthList.State
 ASKED_BY = "system"
@@ -40,6 +41,11 @@ RETRIES = [timedelta(0), timedelta(seconds=30), timedelta(minutes=5), timedelta(
 STARTS_ANEW = timedelta(days=1)
 # A station that has just booted is being asked for its configuration, which holds the limits.
 CONFIGURATION_WAIT = timedelta(minutes=2)
+NO_SUPPORT = stored("The charge point does not support local lists.")
+NO_LIST = stored("The charge point says that it has no local list.")
+NOT_IN_PROFILES = stored("The charge point says that it has no local list (SupportedFeatureProfiles).")
+OTHER_VERSION = stored("The charge point has version %(version)s, not %(version2)s.")
+SWITCHED_OFF = stored("The charge point's local list is switched off (LocalAuthListEnabled).")
 
 
 class ListRefused(Exception):
@@ -114,7 +120,7 @@ def send_list(
         if _is_open(row.command):
             raise ListRefused("under_way", gettext("A list is on its way to the charge point."))
         if fault := _unsupported(station):
-            raise ListRefused("not_supported", fault)
+            raise ListRefused("not_supported", gettext(fault))
         limits = limits_of(station)
         wanted = cut(wanted_entries(now) if tags is None else tags, limits.most)
         version = next_version(row.version, row.reported_version)
@@ -181,16 +187,11 @@ def version_answered(*, tenant_id: int, charge_point_id: int, version: int) -> N
         row = lock_list(list_of(station).pk)
         row.reported_version = version
         if version < 0:
-            _give_up(row, gettext("The charge point says that it has no local list."))
+            _give_up(row, NO_LIST)
             return
         if row.state == State.UNSUPPORTED or (row.state != State.SENDING and version != row.version):
             row.state = State.UNKNOWN
-            row.detail = (
-                ""
-                if version == row.version
-                else gettext("The charge point has version %(version)s, not %(version2)s.")
-                % {"version": version, "version2": row.version}
-            )
+            row.detail = "" if version == row.version else OTHER_VERSION % {"version": version, "version2": row.version}
         row.save()
         advance(row, timezone.now())
 
@@ -261,9 +262,9 @@ def _may_send(row: LocalAuthList, station: ChargePoint, now: datetime) -> bool:
 def _unsupported(station: ChargePoint) -> str:
     """Why not, as far as the station has told; empty: it may be."""
     if supports_profile(station, "LocalAuthListManagement") is False:
-        return gettext("The charge point says that it has no local list (SupportedFeatureProfiles).")
+        return NOT_IN_PROFILES
     if reported_flag(station, "LocalAuthListEnabled") is False:
-        return gettext("The charge point's local list is switched off (LocalAuthListEnabled).")
+        return SWITCHED_OFF
     return ""
 
 
@@ -289,7 +290,7 @@ def _settle(row: LocalAuthList, status: str) -> None:
         row.version, row.entries, row.reported_version, row.attempts = version or 0, sent, version, 0
         _set(row, State.IN_STEP, "")
     elif status == "NotSupported":
-        _give_up(row, "The charge point does not support local lists.")
+        _give_up(row, NO_SUPPORT)
     else:
         was_full = row.command is not None and row.command.payload.get("updateType") == "Full"
         # A differential that fails falls back to a full list at once, a full one waits.

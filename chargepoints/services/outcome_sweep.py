@@ -10,10 +10,12 @@ from chargepoints.models import ChargePoint, Command, Connector, Outcome
 from chargepoints.services.outcomes import NEVER_CAME, fulfil, give_up
 from tenants.context import system_transaction, tenant_transaction
 from tenants.databases.fence import TenantMoving
+from tenants.stored_words import stored
 
 # Per round; the next one takes the rest.
 MOST_AT_ONCE = 1000
 UNAVAILABLE = "Unavailable"
+CHANGED = stored("The status has changed.")
 
 
 def sweep_outcomes(now: datetime) -> int:
@@ -55,7 +57,7 @@ def _settle_availability() -> int:
     settled = 0
     for tenant_id, ids in _by_tenant(done).items():
         with suppress(TenantMoving), tenant_transaction(tenant_id):
-            settled += fulfil(Command.objects.filter(pk__in=ids), "The status has changed.")
+            settled += fulfil(Command.objects.filter(pk__in=ids), CHANGED)
     return settled
 
 

@@ -20,6 +20,10 @@ from tenants.events import publish
 from tenants.stored_words import stored
 
 BOOTED = stored("The station has booted.")
+# Before the shorter one, whose gaps would take it for their own.
+BEGAN_REFUSED = stored("Session %(session)s (transaction %(number)s), its tag was refused: %(verdict)s.")
+BEGAN = stored("Session %(session)s (transaction %(number)s).")
+CAME = stored("%(message)s came.")
 ENDED = stored("Session %(session)s ended: %(reason)s.")
 
 # OCPP 1.6 §9.1.4: without the key's value a station is taken to wait so long for the cable.
@@ -70,10 +74,9 @@ def session_began(session: Transaction) -> None:
     """The remote start that a session answers is fulfilled (a hook of its start)."""
     if session.remote_start_id is None:
         return
-    detail = f"Session {session.pk} (transaction {session.protocol_id})"
-    if session.verdict != "Accepted":
-        detail += f", its tag was refused: {session.verdict}"
-    fulfil(Command.objects.filter(pk=session.remote_start_id), detail + ".")
+    sentence = BEGAN if session.verdict == "Accepted" else BEGAN_REFUSED
+    detail = sentence % {"session": session.pk, "number": session.protocol_id, "verdict": session.verdict}
+    fulfil(Command.objects.filter(pk=session.remote_start_id), detail)
 
 
 def session_over(session: Transaction) -> None:
@@ -98,7 +101,7 @@ def station_booted(*, charge_point_id: int, at: datetime) -> None:
 def message_came(*, tenant_id: int, command_ids: Collection[UUID], action: str) -> None:
     """What these commands triggered has arrived and been answered."""
     with tenant_transaction(tenant_id):
-        fulfil(Command.objects.filter(pk__in=command_ids), f"{action} came.")
+        fulfil(Command.objects.filter(pk__in=command_ids), CAME % {"message": action})
 
 
 def fulfil(commands: QuerySet[Command], detail: str) -> int:

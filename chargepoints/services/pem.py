@@ -14,11 +14,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.utils.translation import gettext
 
+from tenants.stored_words import stored
+
 # InstallCertificate.req takes no more (Security Whitepaper §5.9), CertificateSigned.req no more than that (§5.1).
 LONGEST_CERTIFICATE, LONGEST_CHAIN = 5500, 10_000
 MOST_CERTIFICATES = 10
 # Whitepaper A00.FR.503: RSA 2048 and elliptic curves of 224 bits at least; we ask for P-256, as NIST does beyond 2030.
 LEAST_RSA_BITS, LEAST_EC_BITS = 2048, 256
+# Kept with a station's request as well, where its key is refused.
+SHORT_RSA = stored("An RSA key of %(key_size)s bits; at least %(least_rsa_bits)s.")
+SHORT_EC = stored("An elliptic curve of %(key_size)s bits; at least %(least_ec_bits)s.")
+OTHER_KIND = stored("The key is neither RSA nor on an elliptic curve.")
 _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
@@ -86,18 +92,14 @@ def check_key(key: PublicKeyTypes | CertificatePublicKeyTypes) -> None:
     """InvalidCertificate for a key that is too weak, or of a kind that stations' TLS doesn't use."""
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < LEAST_RSA_BITS:
-            raise InvalidCertificate(
-                gettext("An RSA key of %(key_size)s bits; at least %(least_rsa_bits)s.")
-                % {"key_size": key.key_size, "least_rsa_bits": LEAST_RSA_BITS}
-            )
+            raise InvalidCertificate(gettext(SHORT_RSA) % {"key_size": key.key_size, "least_rsa_bits": LEAST_RSA_BITS})
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if key.curve.key_size < LEAST_EC_BITS:
             raise InvalidCertificate(
-                gettext("An elliptic curve of %(key_size)s bits; at least %(least_ec_bits)s.")
-                % {"key_size": key.curve.key_size, "least_ec_bits": LEAST_EC_BITS}
+                gettext(SHORT_EC) % {"key_size": key.curve.key_size, "least_ec_bits": LEAST_EC_BITS}
             )
     else:
-        raise InvalidCertificate(gettext("The key is neither RSA nor on an elliptic curve."))
+        raise InvalidCertificate(gettext(OTHER_KIND))
 
 
 def is_authority(certificate: x509.Certificate) -> bool:

@@ -8,9 +8,19 @@ from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.x509.oid import NameOID
 
 from chargepoints.services.pem import InvalidCertificate, check_key, texts_of
+from tenants.stored_words import stored
 
 # SignCertificate.req (Whitepaper §5.17).
 LONGEST_REQUEST = 5500
+
+# Kept with the request, behind the refusal's name.
+TOO_LONG = stored("At most %(longest)s characters.")
+OTHER_NAME = stored("The common name is %(given)s, not the station's.")
+OTHER_ORGANIZATION = stored("The organization is %(given)s, not the operator's.")
+UNREADABLE = stored("Not a PEM signing request: %(why)s")
+WEAK_SIGNATURE = stored("Signed with %(algorithm)s.")
+OTHER_KEY = stored("It is not signed with the key that it is for.")
+ASKS_FOR_AUTHORITY = stored("It asks for the certificate of an authority (CA:TRUE).")
 
 
 class RequestRefused(Exception):
@@ -29,19 +39,17 @@ def check_request(
     A00.FR.404, A00.FR.405: the organization is the operator's where it is given, the common name the station's.
     """
     if len(pem) > LONGEST_REQUEST:
-        raise RequestRefused("TooLong", f"At most {LONGEST_REQUEST} characters.")
+        raise RequestRefused("TooLong", TOO_LONG % {"longest": LONGEST_REQUEST})
     request = _read(pem)
     _check_key_and_signature(request)
     names = texts_of(request.subject, NameOID.COMMON_NAME)
     if len(names) != 1 or names[0].lower() not in {name.lower() for name in common_names if name}:
         given = ", ".join(names)[:60] or "none"
-        raise RequestRefused("WrongCommonName", f"The common name is {given}, not the station's.")
+        raise RequestRefused("WrongCommonName", OTHER_NAME % {"given": given})
     given_organizations = texts_of(request.subject, NameOID.ORGANIZATION_NAME)
     allowed = {name.strip().casefold() for name in organizations if name}
     if any(name.casefold() not in allowed for name in given_organizations):
-        raise RequestRefused(
-            "WrongOrganization", f"The organization is {', '.join(given_organizations)[:60]}, not the operator's."
-        )
+        raise RequestRefused("WrongOrganization", OTHER_ORGANIZATION % {"given": ", ".join(given_organizations)[:60]})
     _check_extensions(request)
     return request
 
@@ -51,7 +59,7 @@ def _read(pem: str) -> x509.CertificateSigningRequest:
         request = x509.load_pem_x509_csr(pem.strip().encode())
         _ = (request.subject, request.extensions, request.public_key())
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType) as error:
-        raise RequestRefused("Unreadable", f"Not a PEM signing request: {str(error)[:120]}") from None
+        raise RequestRefused("Unreadable", UNREADABLE % {"why": str(error)[:120]}) from None
     return request
 
 
@@ -62,12 +70,12 @@ def _check_key_and_signature(request: x509.CertificateSigningRequest) -> None:
         raise RequestRefused("WeakKey", str(error)) from None
     try:
         if isinstance(request.signature_hash_algorithm, MD5 | SHA1):
-            raise RequestRefused("WeakSignature", f"Signed with {request.signature_hash_algorithm.name}.")
+            raise RequestRefused("WeakSignature", WEAK_SIGNATURE % {"algorithm": request.signature_hash_algorithm.name})
         valid = request.is_signature_valid
     except (UnsupportedAlgorithm, InvalidSignature, ValueError):
         valid = False
     if not valid:
-        raise RequestRefused("WrongSignature", "It is not signed with the key that it is for.")
+        raise RequestRefused("WrongSignature", OTHER_KEY)
 
 
 def _check_extensions(request: x509.CertificateSigningRequest) -> None:
@@ -77,4 +85,4 @@ def _check_extensions(request: x509.CertificateSigningRequest) -> None:
     except x509.ExtensionNotFound:
         return
     if asked.ca:
-        raise RequestRefused("AsksForAuthority", "It asks for the certificate of an authority (CA:TRUE).")
+        raise RequestRefused("AsksForAuthority", ASKS_FOR_AUTHORITY)

@@ -129,7 +129,7 @@ class Alert(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} at {self.charge_point}"
+        return f"{self.get_kind_display()} · {self.charge_point}"
 
 
 class AlertRecipient(TenantOwned):

@@ -28,7 +28,7 @@ class IdTagLimit(Limits):
         verbose_name = "id tag limit"
 
     def __str__(self) -> str:
-        return f"Limits of {self.id_tag}"
+        return str(self.id_tag)
 
 
 class RemoteStartLimit(Limits):

@@ -61,7 +61,7 @@ class Sample(models.Model):
         ordering = ["-at"]
 
     def __str__(self) -> str:
-        return f"{self.value} at {self.at}"
+        return f"{self.value} · {self.at}"
 
 
 class SignedReading(TenantOwned):
@@ -90,7 +90,7 @@ class SignedReading(TenantOwned):
         indexes = [models.Index(fields=["tenant", "-at"], name="signed_readings_by_time")]
 
     def __str__(self) -> str:
-        return f"{self.measurand} at {self.at}"
+        return f"{self.measurand} · {self.at}"
 
 
 class QuarantinedReading(TenantOwned):
@@ -117,4 +117,4 @@ class QuarantinedReading(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.reason} at {self.received_at}"
+        return f"{self.reason} · {self.received_at}"

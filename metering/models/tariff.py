@@ -63,7 +63,7 @@ class TariffAssignment(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tariff} for {self.id_tag or self.charge_point or self.site or _('everything')}"
+        return f"{self.tariff} · {self.id_tag or self.charge_point or self.site or _('everything')}"
 
 
 class SessionTariff(TenantOwned):

@@ -15,6 +15,7 @@ from chargepoints.models import Connector
 from smartcharging.admin.load_bars import amps_said, node_bars, signal_said
 from smartcharging.admin.pictures import clock, limit_in_words, texts
 from smartcharging.admin.pills import pill
+from smartcharging.admin.profile_words import detail_words
 from smartcharging.admin.zones import zone_of_site
 from smartcharging.circuit_load import MemberLoad, TreeLoad, load_of
 from smartcharging.circuit_rules import warnings_of
@@ -87,6 +88,7 @@ def limit_said(row: LimitSent) -> dict[str, Any]:
         "limit": amps_said(row.limit_a),
         "previous": amps_said(row.previous_a),
         "reason": reason_in_words(row.reason),
+        "detail": detail_words(row.detail),
         "cause": cause_in_words(row.cause) if row.cause else "",
         "result": result_pill(row),
     }

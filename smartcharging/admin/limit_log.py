@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from smartcharging.admin.circuit_page import result_pill
 from smartcharging.admin.load_bars import amps_said
+from smartcharging.admin.profile_words import detail_words
 from smartcharging.admin.shared import number_asked
 from smartcharging.circuit_selectors import limits_sent_to
 from smartcharging.models import Circuit, LimitSent
@@ -48,7 +49,7 @@ class PurposeFilter(KnownFilter):
 class LimitSentAdmin(ReadOnlyAdmin):
     list_display = [
         *("at", "place", "limit_shown", "previous_shown", "reason_shown", "cause_shown", "result_shown"),
-        *("result_at", "detail"),
+        *("result_at", "detail_shown"),
     ]
     list_filter = [CircuitFilter, ("result", ChoicesDropdownFilter), PurposeFilter, ("at", admin.DateFieldListFilter)]
     list_filter_submit = True
@@ -58,9 +59,9 @@ class LimitSentAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     fields = [
         *("circuit", "charge_point", "evse_number", "transaction_id", "at", "purpose", "limit_a", "previous_a"),
-        *("reason_shown", "cause_shown", "detail", "result_shown", "result_at", "command"),
+        *("reason_shown", "cause_shown", "detail_shown", "result_shown", "result_at", "command"),
     ]
-    readonly_fields = ["reason_shown", "cause_shown", "result_shown"]
+    readonly_fields = ["reason_shown", "cause_shown", "detail_shown", "result_shown"]
 
     @admin.display(description=_("Connector"), ordering="charge_point__identity_key")
     def place(self, row: LimitSent) -> str:
@@ -73,6 +74,10 @@ class LimitSentAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Before"), ordering="previous_a")
     def previous_shown(self, row: LimitSent) -> str:
         return amps_said(row.previous_a)
+
+    @admin.display(description=_("Detail"), ordering="detail")
+    def detail_shown(self, row: LimitSent) -> str:
+        return detail_words(row.detail)
 
     @admin.display(description=_("Why"), ordering="reason")
     def reason_shown(self, row: LimitSent) -> str:

@@ -12,6 +12,7 @@ from smartcharging.admin.period_table import WEEK, PeriodTable, kind_choice, len
 from smartcharging.admin.pictures import clock, limit_in_words
 from smartcharging.models import ChargingProfile
 from smartcharging.profiles.shapes import Profile
+from tenants.stored_words import shown
 
 TIMES = {
     "daily": gettext_lazy("Every day"),
@@ -89,7 +90,12 @@ def source_said(row: ChargingProfile) -> str:
 
 def detail_said(row: ChargingProfile) -> str:
     """Why it was not taken, or how it ended."""
-    return str(DETAILS.get(row.detail, row.detail))
+    return detail_words(row.detail)
+
+
+def detail_words(text: str) -> str:
+    """What is kept with a profile, or with a limit that was sent by one, for people."""
+    return str(DETAILS[text]) if text in DETAILS else shown(text)
 
 
 # The words of services.profiles and services.sending.

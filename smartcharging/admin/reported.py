@@ -8,6 +8,7 @@ from chargepoints.models.command import OPEN_STATES
 from smartcharging.profiles.shapes import CompositePeriod, Unit
 from smartcharging.services.drift import ACTION
 from smartcharging.services.schedule_answers import Reported, read_answer
+from tenants.stored_words import shown
 
 DAY_S = 24 * 3600
 # An answer says nothing any more about a time that it doesn't reach.
@@ -49,7 +50,7 @@ def last_answer(charge_point_id: int, evse_number: int, start: datetime) -> Show
 def _read(command: Command, start: datetime, waits: bool) -> Shown:
     answer = read_answer(command)
     if not isinstance(answer, Reported):
-        return Shown(command.created_at, waits, [], "A", 0, why_not=answer.detail)
+        return Shown(command.created_at, waits, [], "A", 0, why_not=shown(answer.detail))
     # A clock that is a little ahead of ours means now.
     passed = max(0, round((start - answer.start).total_seconds()))
     reaches = answer.duration_s or int(command.payload.get("duration") or DAY_S)

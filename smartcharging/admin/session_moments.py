@@ -13,6 +13,7 @@ from chargepoints.admin.session_timeline import MOST, Kind, Moment, Span, regist
 from chargepoints.models import Transaction
 from smartcharging.admin.load_bars import amps_said
 from smartcharging.admin.pictures import limit_in_words
+from smartcharging.admin.profile_words import detail_said, detail_words
 from smartcharging.models import ChargingProfile, LimitSent
 from smartcharging.reason_words import reason_in_words
 from smartcharging.selectors import composite_of
@@ -57,7 +58,9 @@ def profiles(session: Transaction, span: Span) -> Iterable[Moment]:
     for row in rows.order_by("-created_at", "-id")[:MOST]:
         taken = row.installed_at is not None
         title = _("Charging profile installed") if taken else _("Charging profile: %(state)s")
-        detail = " · ".join(part for part in (row.get_purpose_display(), row.get_source_display(), row.detail) if part)
+        detail = " · ".join(
+            part for part in (row.get_purpose_display(), row.get_source_display(), detail_said(row)) if part
+        )
         yield Moment(
             row.installed_at or row.created_at,
             title if taken else title % {"state": row.get_state_display()},
@@ -84,7 +87,7 @@ def _limit(row: LimitSent) -> Moment:
         title,
         kind,
         "speed",
-        " · ".join(part for part in (reason_in_words(row.reason), said, row.detail) if part),
+        " · ".join(part for part in (reason_in_words(row.reason), said, detail_words(row.detail)) if part),
         url=reverse("admin:smartcharging_limitsent_change", args=[row.pk]),
         group="limit",
         rank=38,

@@ -293,4 +293,4 @@ class CircuitRound(TenantOwned):
         indexes = [models.Index(fields=["circuit", "-at"], name="rounds_of_circuit")]
 
     def __str__(self) -> str:
-        return f"{self.circuit} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.circuit} · {self.at:%Y-%m-%d %H:%M:%S}"

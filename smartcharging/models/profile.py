@@ -123,7 +123,7 @@ class ChargingProfile(ProfileFields):
         ]
 
     def __str__(self) -> str:
-        return f"{self.profile_id} at {self.charge_point}"
+        return f"{self.profile_id} · {self.charge_point}"
 
 
 class ScheduleCheck(TenantOwned):

@@ -14,6 +14,7 @@ from smartcharging.allocation.plan import plan
 from smartcharging.allocation.shapes import Allocation, Change, Plan
 from smartcharging.models import Allotment
 from smartcharging.models.profile import Purpose
+from smartcharging.sentences import OVER, TRY
 from smartcharging.services.limits_out import Order, tenths_down
 from smartcharging.services.loads import Headroom, Picture, is_troubled
 from smartcharging.services.monitoring import Findings
@@ -95,9 +96,11 @@ def _retry(tree: Tree, chosen: dict[int, Order], headroom: Headroom, findings: F
         if due and not _waits(row, Decimal(-1), now):
             # A station that doesn't answer while there is too little for all is asked for a pause.
             limit = Decimal(0) if headroom.is_over_above(seat.member.pk) else min(row.sent_a or Decimal(0), row.worst_a)
-            chosen[seat.member.pk] = Order(seat, limit, row.reason or "retry", detail=f"try {row.attempts + 1}")
+            chosen[seat.member.pk] = Order(
+                seat, limit, row.reason or "retry", detail=TRY % {"number": row.attempts + 1}
+            )
         elif id(seat) in again and row.confirmed_a is not None and row.state != State.SENDING:
-            chosen[seat.member.pk] = Order(seat, row.confirmed_a, row.reason or "over_limit", detail="over its limit")
+            chosen[seat.member.pk] = Order(seat, row.confirmed_a, row.reason or "over_limit", detail=OVER)
 
 
 def _hold_by_force(tree: Tree, picture: Picture, chosen: dict[int, Order], report: Report, now: datetime) -> None:

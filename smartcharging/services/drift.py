@@ -26,6 +26,7 @@ from smartcharging.services.schedule_answers import NotReported, Reported, perio
 from smartcharging.services.sending import ProfileToSend, send_profiles
 from smartcharging.services.settling import NO_ANSWER, end, lock_profiles
 from tenants.context import on_commit, system_transaction, tenant_transaction
+from tenants.stored_words import stored
 
 State, Source, Result = ChargingProfile.State, ChargingProfile.Source, ScheduleCheck.Result
 
@@ -43,7 +44,12 @@ CONNECTORS_AT_ONCE = 8
 MOST_MENDS = 3
 PHASES = (3, 1, 2)
 GONE = "not in the schedule that the charge point reports"
-EQUAL_AGAIN = "The charge point reports the schedule that it should."
+EQUAL_AGAIN = stored("The charge point reports the schedule that it should.")
+# Those without a limit first: the gaps of the last would take them for their own.
+NONE_EXPECTED = stored("no limit expected from %(start_s)s s on, %(reported)s reported.")
+NONE_REPORTED = stored("%(ours)s expected from %(start_s)s s on, no limit reported.")
+OTHERS = stored("%(ours)s expected from %(start_s)s s on, %(reported)s reported.")
+NOTHING_REPORTED = stored("nothing reported without a session")
 
 
 # --- asking ---
@@ -174,7 +180,7 @@ def schedule_came(command: Command) -> None:
         _note_silence(row, answer.detail, able=answer.able)
     elif not answer.periods and running_session(command.charge_point_id, evse_number) is None:
         # Many report nothing while nobody charges.
-        _note_silence(row, "nothing reported without a session", able=True)
+        _note_silence(row, NOTHING_REPORTED, able=True)
     else:
         _compare(row, command.charge_point, answer)
 
@@ -239,9 +245,12 @@ def _note_difference(row: ScheduleCheck, charge_point: ChargePoint, difference: 
 
 
 def _sentence(difference: Difference, unit: str) -> str:
-    ours = "no limit" if difference.ours is None else f"{difference.ours:.1f} {unit}"
-    reported = "no limit" if difference.reported is None else f"{difference.reported:.1f} {unit}"
-    return f"{ours} expected from {difference.start_s} s on, {reported} reported."
+    sentence = NONE_EXPECTED if difference.ours is None else NONE_REPORTED if difference.reported is None else OTHERS
+    return sentence % {
+        "ours": "" if difference.ours is None else f"{difference.ours:.1f} {unit}",
+        "reported": "" if difference.reported is None else f"{difference.reported:.1f} {unit}",
+        "start_s": difference.start_s,
+    }
 
 
 def _alert(row: ScheduleCheck) -> None:

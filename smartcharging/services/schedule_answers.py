@@ -9,10 +9,12 @@ from chargepoints.models import Command, CommandState
 from chargepoints.protocol.timestamps import read_timestamp
 from smartcharging.profiles.shapes import CompositePeriod, Unit
 from smartcharging.profiles.translation import InvalidProfile, composite_from_ocpp16, schedule_from_ocpp16
+from tenants.stored_words import stored
 
 # A station whose clock is further off than this is taken to mean "from now on".
 CLOCK_TOLERANCE = timedelta(minutes=5)
 NOT_ABLE = {"NotImplemented", "NotSupported"}
+NOT_ANSWERED, NOT_UNDERSTOOD = stored("no answer"), stored("not understood: %(why)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def read_answer(command: Command) -> Reported | NotReported:
     if command.state == CommandState.REJECTED:
         return NotReported(str((command.reply or {}).get("status", "Rejected")), able=False)
     if command.state != CommandState.ACCEPTED:
-        return NotReported("no answer")
+        return NotReported(NOT_ANSWERED)
     reply = command.reply or {}
     asked = command.sent_at or command.created_at
     start = _start(reply.get("scheduleStart"), asked)
@@ -50,7 +52,7 @@ def read_answer(command: Command) -> Reported | NotReported:
     try:
         read, periods = schedule_from_ocpp16(schedule), composite_from_ocpp16(schedule)
     except InvalidProfile as error:
-        return NotReported(f"not understood: {error}"[:255])
+        return NotReported((NOT_UNDERSTOOD % {"why": error})[:255])
     return Reported(start, read.unit, read.duration_s, periods)
 
 

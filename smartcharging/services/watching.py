@@ -7,15 +7,11 @@ from decimal import Decimal
 from metering.alerts.incidents import Incident, end_alerts, record_incidents
 from metering.models import Alert, Severity
 from smartcharging.models import Circuit
+from smartcharging.sentences import CARRIES_MORE, CIRCUIT_KEPT, KEPT_AGAIN, TAKES_MORE
 from smartcharging.services.monitoring import Findings, OverCapacity, OverLimit
 from smartcharging.services.reading import Tree
 from tenants.context import tenant_transaction
-from tenants.stored_words import stored
 
-KEPT_AGAIN = stored("It keeps to its limit again.")
-CIRCUIT_KEPT = stored("The circuit carries no more than it may.")
-TAKES_MORE = stored("Takes %(amps)s A, may take %(limit)s A (%(circuit)s).")
-CARRIES_MORE = stored("%(circuit)s carries %(amps)s A on L%(phase)s, and may carry %(capacity)s A.")
 AMPERE, CURRENT = "A", "Current.Import"
 
 

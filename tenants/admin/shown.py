@@ -4,13 +4,24 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib import admin
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from tenants.admin.trail_values import value_words
+from tenants.stored_words import shown
 
 LONGEST = 60
+
+
+class ShownDetail:
+    """For an admin whose rows have a `detail` that is stored in English: `detail_shown` is it in the reader's language."""
+
+    @admin.display(description=_("Detail"), ordering="detail")
+    def detail_shown(self, row: Any) -> str:
+        return shown(row.detail)
 
 
 def shown_time(at: datetime | None) -> SafeString | str:

@@ -31,6 +31,7 @@ from tenants.services.webhooks import (
     redeliver_dead,
     rotate_secret,
 )
+from tenants.stored_words import shown
 
 FIELDS = ("url", "description", "event_types", "enabled")
 SHOWN_ONCE = _("The secret is %(secret)s — copy it now, it is not shown again.")
@@ -148,7 +149,7 @@ class WebhookAdmin(TenantModelAdmin):
 
     @display(description=_("Why"))
     def reason(self, row: Webhook) -> str:
-        return row.disabled_reason or "–"
+        return shown(row.disabled_reason) or "–"
 
     @display(description=_("Last delivered"), ordering="last_delivered_at")
     def last_delivered(self, row: Webhook) -> str:
@@ -212,7 +213,7 @@ class WebhookDeliveryAdmin(TenantModelAdmin):
 
     @display(description=_("Detail"))
     def why(self, row: WebhookDelivery) -> str:
-        return format_html('<div style="min-width:160px">{}</div>', row.detail or "–")
+        return format_html('<div style="min-width:160px">{}</div>', shown(row.detail) or "–")
 
     @display(description=_("Webhook"))
     def shown_webhook(self, row: WebhookDelivery) -> str:

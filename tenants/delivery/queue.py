@@ -14,11 +14,13 @@ from tenants.databases.names import MAIN
 from tenants.delivery.backoff import is_of_the_address, pause_after, rest_after
 from tenants.delivery.feed import envelope, settled_events, settled_id
 from tenants.models import OutboxEvent, Tenant, Webhook, WebhookDelivery
+from tenants.stored_words import stored
 
 LEASE = timedelta(seconds=60)
 FAN_OUT, BATCH = 2000, 500
 # An address that has failed for so long is switched off, and its tenant told.
 DISABLE_AFTER = timedelta(days=5)
+SILENT = stored("No answer for five days; at last: %(why)s")
 State = WebhookDelivery.State
 
 
@@ -176,7 +178,7 @@ def _judge(row: Webhook, results: Sequence[Result]) -> None:
         row.failing_since = row.failing_since or bad[0].at
         row.rests_until = now + rest_after(row.failures)
         if now - row.failing_since > DISABLE_AFTER:
-            row.enabled, row.disabled_reason = False, f"No answer for five days; at last: {bad[-1].detail}"[:255]
+            row.enabled, row.disabled_reason = False, (SILENT % {"why": bad[-1].detail})[:255]
     row.save()
 
 

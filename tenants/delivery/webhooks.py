@@ -18,6 +18,7 @@ from tenants.delivery.threads import in_thread
 from tenants.metrics import DELIVERIES, POST_SECONDS, result_of
 from tenants.outbound import InvalidUrl, RequestFailed, post, signature_headers
 from tenants.sealing import SealBroken, unseal
+from tenants.stored_words import stored
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,9 @@ SIDE_BY_SIDE, HOOKS = 16, 20
 # A batch ends after so long, whoever still waits: the lease must not run out under it.
 BATCH_S = 30.0
 IDLE_S = 0.5
+
+SECRET_LOST = stored("Its secret can't be opened: rotate it.")
+ANSWERED = stored("It answered with status %(status)s.")
 
 
 async def deliver(stop: asyncio.Event) -> None:
@@ -65,7 +69,7 @@ async def send_jobs(hook: Hook, jobs: list[Job], stop: asyncio.Event | None = No
     try:
         secrets = [unseal(sealed, PURPOSE) for sealed in hook.secrets]
     except SealBroken:
-        return [Result(jobs[0], False, None, "Its secret can't be opened: rotate it.", 0)]
+        return [Result(jobs[0], False, None, SECRET_LOST, 0)]
     lines: defaultdict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         lines[job.charge_point].append(job)
@@ -98,7 +102,7 @@ async def _post(url: str, secrets: list[str], job: Job) -> Result:
         status, _ = await post(
             url, body, signed(secrets, str(job.event_id), body), timeout_s=TIMEOUT_S, most_bytes=LONGEST_ANSWER
         )
-        detail = "" if 200 <= status < 300 else f"It answered with status {status}."
+        detail = "" if 200 <= status < 300 else ANSWERED % {"status": status}
     except (RequestFailed, InvalidUrl) as error:
         detail = str(error)
     took = round((time.monotonic() - started) * 1000)

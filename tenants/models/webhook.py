@@ -80,7 +80,7 @@ class WebhookDelivery(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} to {self.webhook}: {self.state}"
+        return f"{self.event} · {self.webhook}"
 
 
 class FeedCursor(models.Model):

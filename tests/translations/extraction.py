@@ -79,6 +79,16 @@ def _add(catalog: Catalog, found: Iterable[Found], where: str) -> None:
         catalog.add(identifier, locations=[(where, 0)], context=context)
 
 
+def stored_texts() -> set[str]:
+    """The sentences that are declared with `stored`."""
+    found: set[str] = set()
+    for path in _own_files():
+        if path.suffix == ".py":
+            with path.open("rb") as source:
+                found.update(str(message) for _, message, *_ in extract("python", source, keywords={"stored": None}))
+    return found
+
+
 def wanted() -> Catalog:
     """A catalogue of everything that wants a translation, without any. Needs Django to be set up."""
     catalog = Catalog(locale="de", charset="utf-8", fuzzy=False)

@@ -1,6 +1,9 @@
 """The German catalogue has every text that people may read, translated, and what was compiled says the same."""
 
+import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 
 import pytest
@@ -9,10 +12,24 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from django.utils.translation import override
 
+from chargepoints.services.connections import CLOSED_BEFORE
+from chargepoints.services.outcomes import BEGAN_REFUSED
+from chargepoints.services.signing_requests import OTHER_NAME
+from tenants.delivery.queue import SILENT
+from tenants.outbound import NO_ANSWER
 from tenants.stored_words import shown, stored
-from tests.translations.extraction import MO, PO, wanted
+from tests.translations.extraction import MO, PO, ROOT, stored_texts, wanted
 
 AGAIN = "run scripts/translate, and translate what is empty or fuzzy in csms/locale/de/LC_MESSAGES/django.po"
+# What a process knows that only shows pages.
+PAGES = """
+import django
+django.setup()
+from django.urls import get_resolver
+get_resolver().url_patterns
+from tenants.stored_words import _declared
+print(*map(repr, _declared), sep=chr(10))
+"""
 _GAPS = re.compile(r"%\(\w+\)[sdf]|%[sd]|%%|\{\w*\}")
 
 
@@ -95,3 +112,22 @@ def test_a_stored_sentence_is_shown_in_the_readers_language_and_anything_else_as
         assert shown("") == ""
     with override("en"):
         assert shown(sentence) == sentence
+
+
+def test_pages_know_every_stored_sentence_whichever_process_keeps_it() -> None:
+    asked = [sys.executable, "-W", "ignore", "-c", PAGES]
+    fresh = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert sorted(stored_texts() - {ast.literal_eval(line) for line in fresh.stdout.splitlines()}) == [], fresh.stderr
+
+
+def test_a_stored_sentence_is_known_behind_a_name_for_programs_and_inside_another() -> None:
+    named = f"WrongCommonName: {OTHER_NAME % {'given': 'CP9'}}"
+    nested = SILENT % {"why": NO_ANSWER % {"timeout_s": "15"}}
+    with override("de"):
+        assert shown(named) == "WrongCommonName: Der Common Name ist CP9, nicht der der Station."
+        assert shown(nested) == "Fünf Tage lang keine Antwort; zuletzt: Keine Antwort binnen 15 s."
+        # A whole sentence is preferred to one with gaps that would fit: "%(message)s came."
+        assert shown(CLOSED_BEFORE) == "Die Verbindung wurde getrennt, bevor die Antwort kam."
+        assert shown(BEGAN_REFUSED % {"session": 7, "number": "7", "verdict": "Blocked"}) == (
+            "Ladevorgang 7 (Transaktion 7), sein Ausweis wurde abgelehnt: Blocked."
+        )
