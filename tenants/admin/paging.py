@@ -1,9 +1,13 @@
 """Pages of lists that may have millions of rows."""
 
-from django.core.paginator import Paginator
+from typing import Any
+
+from django.core.paginator import Page, Paginator
 from django.utils.functional import cached_property
 
 CAP = 10_000
+# So many rows before a page are passed by their keys alone.
+DEEP = 1000
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -15,6 +19,17 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     def count(self) -> int:
         rows = self.object_list
         return rows.order_by().values("pk")[: self.cap].count()  # type: ignore[attr-defined]
+
+    def page(self, number: int | str) -> Page[Any]:
+        """Far from the beginning the rows that are passed are not fetched with all that is shown of them."""
+        valid = self.validate_number(number)
+        bottom = (valid - 1) * self.per_page
+        if bottom < DEEP:
+            return super().page(number)
+        rows: Any = self.object_list
+        top = self.count if bottom + self.per_page + self.orphans >= self.count else bottom + self.per_page
+        keys = list(rows.values_list("pk", flat=True)[bottom:top])
+        return Page(rows.filter(pk__in=keys), valid, self)
 
 
 class WorkedOnPaginator(CappedPaginator):

@@ -13,7 +13,7 @@ from django.urls import reverse
 from chargepoints.admin import site_field
 from chargepoints.models import Command, IdTag, Site, Transaction
 from smartcharging.models import Circuit
-from tenants.admin import changelist
+from tenants.admin import changelist, paging
 from tenants.admin.search import words_of
 from tenants.context import tenant_transaction
 from tenants.models import Tenant, User
@@ -137,3 +137,19 @@ def test_thousands_of_sites_are_named_not_listed(tenant: Tenant, alice: User, mo
         assert field.clean("Depot 2") == sites[2]
         with pytest.raises(ValidationError, match="no site of this name"):
             field.clean("Depot 9")
+
+
+def test_a_page_far_from_the_beginning_passes_the_others_by_their_keys(
+    commands: list[Command], tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "DEEP", 2)
+    with tenant_transaction(tenant.pk):
+        rows = Command.objects.select_related("charge_point").order_by("-created_at", "-id")
+        pages = paging.CappedPaginator(rows, 2)
+        assert [row.pk for number in (1, 2, 3) for row in pages.page(number)] == [row.pk for row in rows]
+        with CaptureQueriesContext(connections["default"]) as caught:
+            assert [row.charge_point.identity for row in pages.page(3)] == ["CP1", "CP1"]
+        assert "OFFSET" in caught[0]["sql"]
+        assert "JOIN" not in caught[0]["sql"]
+        assert len(caught) == 2
+        assert len(paging.CappedPaginator(rows, 4).page(2)) == 2
