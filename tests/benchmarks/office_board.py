@@ -55,8 +55,9 @@ WATCH = """
 window.seen = {};
 new MutationObserver(() => {
   const count = document.querySelectorAll(".board-tile").length;
-  if (!count) return;
-  seen.last = [count, performance.now()];
+  if (!count || count === seen.count) return;
+  seen.count = count;
+  seen.last = performance.now();
   if (!seen.asked) {
     seen.asked = true;
     requestAnimationFrame(() => setTimeout(() => { seen.painted = performance.now(); }));
@@ -77,7 +78,7 @@ def _in_browser(port: int, name: str, session: str) -> tuple[float, float]:
         page = context.new_page()
         page.add_init_script(WATCH)
         page.goto(f"http://127.0.0.1:{port}/admin/board/", wait_until="commit")
-        page.wait_for_function(f"seen.painted && performance.now() - seen.last[1] > {QUIET_MS}", timeout=60_000)
-        painted, (_, last) = page.evaluate("[seen.painted, seen.last]")
+        page.wait_for_function(f"seen.painted && performance.now() - seen.last > {QUIET_MS}", timeout=60_000)
+        painted, last = page.evaluate("[seen.painted, seen.last]")
         browser.close()
     return painted / 1000, last / 1000

@@ -13,7 +13,7 @@
   const SLICE_MS = 12, FIRST_MS = 16;
   // All tiles; the cards of those that have been drawn; sections of sites, and in their order.
   const tiles = new Map(), drawn = new Map(), sections = new Map(), inOrder = [];
-  let shownIn = new Map(), waiting = null, filling = 0;
+  let shownIn = new Map(), waiting = null, filling = false;
   const views = [...board.querySelectorAll("[data-view]")], watchers = [];
   let sites = {}, heardAt = 0, socket = null, attempts = 0;
   let view = new URLSearchParams(window.location.search).get("view") === "map" ? "map" : "tiles";
@@ -93,19 +93,22 @@
     }
     for (const site of [...at.keys()].sort(bySite)) for (const { key } of at.get(site).sort(byPlace)) yield key;
   };
-  const fill = (budget) => {
+  const fill = (budget, then = (next) => window.setTimeout(next)) => {
     const end = performance.now() + budget;
     while (performance.now() < end) {
       const { value: key, done } = waiting.next();
       if (done) return;
       if (tiles.has(key) && !drawn.has(key)) draw(key, tiles.get(key));
     }
-    filling ||= window.setTimeout(() => { filling = 0; fill(SLICE_MS); });
+    if (filling) return;
+    filling = true;
+    then(() => { filling = false; fill(SLICE_MS); });
   };
   const drawAll = () => {
     summarise();
     waiting = queue([...tiles.keys()].filter((key) => !drawn.has(key) && fits(tiles.get(key))));
-    fill(FIRST_MS);
+    // The first slice is painted before the next begins. (A page in the background waits until it is looked at.)
+    fill(FIRST_MS, (next) => window.requestAnimationFrame(() => window.setTimeout(next)));
   };
 
   // --- filters, kept in the address ---
