@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count, Max
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from tenants.context import directory_transaction
-from tenants.models import Authenticator, BrowserSession, Membership, User
+from tenants.middleware import SESSION_KEY
+from tenants.models import Authenticator, BrowserSession, Membership, Tenant, User
 from tenants.models.people import ROLE_RANK
 
 
@@ -20,16 +21,29 @@ class Doing:
     last_seen: datetime | None = None
 
 
-def doings_of(user_ids: list[int]) -> dict[int, Doing]:
-    """By user id; two queries. People without sessions were last seen when they last signed in."""
+def doings_of(user_ids: list[int], tenant: Tenant) -> dict[int, Doing]:
+    """By user id; two queries. Of people whom others rely on too only what they do in this tenant: what they do
+    elsewhere is none of its business. Of its own, without sessions: last seen when they last signed in.
+    """
     with directory_transaction():
-        people = User.objects.filter(pk__in=user_ids).values_list("pk", "last_login", "authenticator__confirmed")
-        found = {pk: Doing(bool(confirmed), 0, last_login) for pk, last_login, confirmed in people}
+        people = User.objects.filter(pk__in=user_ids)
+        elsewhere = Membership.objects.filter(user_id=OuterRef("pk")).exclude(tenant=tenant)
+        rows = people.annotate(shared=Exists(elsewhere)).values_list(
+            "pk", "last_login", "authenticator__confirmed", "shared", "is_superuser"
+        )
+        shared, found = set[int](), dict[int, Doing]()
+        for pk, last_login, confirmed, has_others, is_staff in rows:
+            if has_others or is_staff:
+                shared.add(pk)
+            found[pk] = Doing(bool(confirmed), 0, None if pk in shared else last_login)
         live = BrowserSession.objects.filter(user_id__in=user_ids, expire_date__gt=timezone.now())
-        for pk, count, seen in live.values_list("user_id").annotate(Count("session_key"), Max("last_seen_at")):
-            if pk in found:
-                times = [one for one in (seen, found[pk].last_seen) if one is not None]
-                found[pk] = replace(found[pk], sessions=count, last_seen=max(times, default=None))
+        for row in live:
+            pk = row.user_id or 0
+            doing = found.get(pk)
+            if doing is None or (pk in shared and row.get_decoded().get(SESSION_KEY) != tenant.slug):
+                continue
+            times = [one for one in (row.last_seen_at, doing.last_seen) if one is not None]
+            found[pk] = replace(doing, sessions=doing.sessions + 1, last_seen=max(times, default=None))
     return found
 
 

@@ -62,7 +62,9 @@ class MembershipAdmin(ReadOnlyAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """With what is known of the page's people, in two queries for all of them."""
         found: Any = super().get_changelist_instance(request)
-        doings = doings_of([row.user_id for row in found.result_list])
+        access = access_of(request)
+        ids = [row.user_id for row in found.result_list]
+        doings = doings_of(ids, access.tenant) if access is not None else {}
         for row in found.result_list:
             row.doing = doings.get(row.user_id, NOTHING)
         return found
@@ -78,10 +80,10 @@ class MembershipAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        row = self.get_object(request, object_id)
+        row, access = self.get_object(request, object_id), access_of(request)
         mine: dict[str, Any] = {}
-        if row is not None:
-            doing = doings_of([row.user_id]).get(row.user_id, NOTHING)
+        if row is not None and access is not None:
+            doing = doings_of([row.user_id], access.tenant).get(row.user_id, NOTHING)
             mine = {"doing": doing, "may_change": has_role(request, Role.ADMIN)}
         return super().change_view(request, object_id, form_url, {**mine, **(extra_context or {})})
 

@@ -181,3 +181,20 @@ def test_a_token_ends_with_the_password_that_it_was_got_with(alice: User, redis_
     assert api.get(EVENTS).status_code == 401
     again = APIClient().post("/api/v1/auth/token/refresh", {"refresh": refresh["refresh"]})
     assert again.status_code == 401
+
+
+def test_what_a_person_does_in_another_tenant_is_not_seen(
+    tenant: Tenant, other_tenant: Tenant, alice: User, charlie: User
+) -> None:
+    with system_transaction():
+        Membership.objects.create(tenant=tenant, user=charlie, role=Role.VIEWER)
+    elsewhere = office(charlie)
+    elsewhere.post(reverse("admin:choose_tenant"), {"tenant": other_tenant.slug})
+
+    def seen() -> Any:
+        page = office(alice).get(reverse("admin:tenants_membership_changelist"))
+        return {row.user.username: row.doing for row in page.context["cl"].result_list}["charlie"]
+
+    assert (seen().sessions, seen().last_seen) == (0, None)
+    elsewhere.post(reverse("admin:choose_tenant"), {"tenant": tenant.slug})
+    assert (seen().sessions, seen().last_seen is None) == (1, False)
