@@ -90,6 +90,15 @@ def browser_process() -> Iterator[Any]:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+# What htmx says of a request that was under way when the page was left; one that failed has htmx:sendError beside.
+LEFT_WHILE_ASKING = {"htmx:afterRequest", "htmx:sendAbort"}
+
+
+def is_problem(message: Any) -> bool:
+    """Whether the console's message is one."""
+    return message.type == "error" and message.text not in LEFT_WHILE_ASKING
+
+
 @pytest.fixture
 def new_page(web: str, browser_process: Any) -> Iterator[Open]:
     """`new_page(width, scheme)`: a window of its own. What it complains of, and whom else it asks, fails the test."""
@@ -101,7 +110,7 @@ def new_page(web: str, browser_process: Any) -> Iterator[Open]:
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: problems.append(message.text) if is_problem(message) else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(
             "request",
