@@ -10,12 +10,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest, Now
+from django.utils import timezone
 
+from chargepoints.events import ChargePointConnected
 from chargepoints.models import Gateway, StationConnection
 from chargepoints.services.connections import Claim, Departure, release_all
 from tenants.arrays import array_literal
-from tenants.context import system_connection, system_transaction, where_lives
+from tenants.context import system_connection, system_transaction, tenant_transaction
 from tenants.databases.each import in_each_database
+from tenants.events import publish_all
 
 # So many stations at once when a gateway's sockets are taken down.
 SWEPT_TOGETHER = 200
@@ -110,8 +113,11 @@ def _release_left_over(gateway_id: UUID, connection_ids: Collection[UUID]) -> in
 
 
 def reclaim(claim: Claim) -> bool:
-    """Enter a live socket again whose row is gone (a sweep during an outage); False where another has the place."""
-    with where_lives(claim.tenant_id), system_transaction():
+    """Enter a live socket again whose row is gone (a sweep during an outage); False where another has the place.
+
+    The sweep has said that the station is offline: now it is said to be online.
+    """
+    with tenant_transaction(claim.tenant_id):
         row, created = StationConnection.objects.get_or_create(
             charge_point_id=claim.charge_point_id,
             defaults={
@@ -124,6 +130,10 @@ def reclaim(claim: Claim) -> bool:
                 "last_message_at": claim.at,
             },
         )
+        if created:
+            publish_all(
+                [ChargePointConnected(charge_point=claim.identity, at=timezone.now(), gateway_id=str(claim.gateway_id))]
+            )
     return created or row.connection_id == claim.connection_id
 
 

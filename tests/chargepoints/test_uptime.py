@@ -13,7 +13,7 @@ from chargepoints.services.leases import end_gateway, reclaim, sweep_dead_gatewa
 from chargepoints.services.uptime import fold_arrival, fold_uptime, forget_old_uptime
 from chargepoints.uptime_selectors import UptimeDay, uptime_days, uptime_share
 from tenants.context import system_transaction, tenant_transaction
-from tenants.models import Tenant
+from tenants.models import OutboxEvent, Tenant
 from tests.api.conftest import make_station
 
 HOUR = timedelta(hours=1)
@@ -168,6 +168,16 @@ def test_a_socket_swept_and_entered_again_counts_once(station: ChargePoint, gate
     assert reclaim(claim)
     fold_uptime(at(12))
     assert days_of(station) == {TODAY.date(): (6 * 3600, 6 * 3600)}
+
+
+def test_a_socket_swept_and_entered_again_is_told_of_as_online(station: ChargePoint, gateway: UUID) -> None:
+    claim = connect(station, gateway, at(6))
+    disconnect(claim, at(9))
+    for _ in range(2):
+        assert reclaim(claim)
+    with tenant_transaction(station.tenant_id):
+        told = OutboxEvent.objects.filter(event_type__startswith="chargepoint.").order_by("pk")
+        assert [row.event_type.partition(".")[2] for row in told] == ["online", "offline", "online"]
 
 
 def test_days_are_those_of_the_tenants_calendar(tenant: Tenant, gateway: UUID) -> None:

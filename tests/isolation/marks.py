@@ -66,6 +66,8 @@ _VOLATILE = [
     # Of now: no row's time has a fraction of a second. In names of files.
     (re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+"), b"<NOW>"),
     (re.compile(rb"\d{8}T\d{6}Z"), b"<NOW>"),
+    # How long something that goes on has lasted, to the second.
+    (re.compile(rb"\b\d+:\d\d:\d\d\b"), b"<NOW>"),
     # Django's and ours: different in each answer.
     (re.compile(rb'(name="csrfmiddlewaretoken" value=|X-CSRFToken[^"\n]*")[^ >\n]*'), rb"\1-"),
     (re.compile(rb"csrf[a-zA-Z]*(\"|&quot;|&#x27;|')?[=:] ?(\"|&quot;|&#x27;|')?[A-Za-z0-9]{32,}"), b"csrf"),
