@@ -1,6 +1,7 @@
 """Alerts of the system itself: a missing partition is said, counted, and over when it is there."""
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from metering.ingest.writer import SampleWriter
@@ -13,13 +14,18 @@ from tenants.services.system_alerts import (
     raise_system_alert,
     resolve_system_alert,
 )
-from tests.metering.conftest import NOW, drop_partition, make_charge_point, message, reading
+from tests.metering.conftest import drop_partition, make_charge_point, message, reading
 
 
 def rows() -> list[tuple[str, int, bool]]:
     with system_transaction():
         found = SystemAlert.objects.order_by("pk").values_list("subject", "count", "resolved_at")
         return [(subject, count, at is not None) for subject, count, at in found]
+
+
+def today() -> date:
+    """When the test runs, not when its file was read: midnight may be between."""
+    return datetime.now(UTC).date()
 
 
 def test_what_is_said_again_is_counted_until_it_is_over(db: None) -> None:
@@ -32,14 +38,13 @@ def test_what_is_said_again_is_counted_until_it_is_over(db: None) -> None:
 
 
 async def test_ingest_tells_of_a_missing_partition_and_keeps_the_reading(tenant: Tenant, redis_clean: Any) -> None:
-    import asyncio
-
+    now = datetime.now(UTC)
     station = await asyncio.to_thread(make_charge_point, tenant)
-    await asyncio.to_thread(drop_partition, NOW.date())
+    await asyncio.to_thread(drop_partition, now.date())
     writer = SampleWriter()
-    await writer.write(message(station, reading()))
+    await writer.write(message(station, reading(at=now), received_at=now))
     await writer.close()
-    subject = partition_subject(SAMPLE_TABLE, NOW.date())
+    subject = partition_subject(SAMPLE_TABLE, now.date())
     assert await asyncio.to_thread(rows) == [(subject, 1, False)]
     await asyncio.to_thread(keep_sample_partitions)
     assert await asyncio.to_thread(rows) == [(subject, 1, True)]
@@ -48,7 +53,7 @@ async def test_ingest_tells_of_a_missing_partition_and_keeps_the_reading(tenant:
 def test_a_sweep_that_comes_too_late_says_so_and_the_next_takes_it_back(db: None) -> None:
     keep_sample_partitions()
     assert rows() == []
-    day = NOW.date() + timedelta(days=2)
+    day = today() + timedelta(days=2)
     drop_partition(day)
     keep_sample_partitions()
     assert rows() == [(partition_subject(SAMPLE_TABLE, day), 1, False)]
@@ -57,7 +62,7 @@ def test_a_sweep_that_comes_too_late_says_so_and_the_next_takes_it_back(db: None
 
 
 def test_the_newest_day_is_not_late(db: None) -> None:
-    drop_partition(NOW.date() + timedelta(days=DAYS_AHEAD))
+    drop_partition(today() + timedelta(days=DAYS_AHEAD))
     keep_sample_partitions()
     assert rows() == []
     with system_transaction():
