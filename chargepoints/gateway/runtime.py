@@ -40,6 +40,7 @@ from chargepoints.services.leases import (
 )
 from chargepoints.services.suspension import inactive_tenants
 from tenants.databases.each import AWAY
+from tenants.databases.fence import TenantMoving
 from tenants.services import usage
 
 log = structlog.get_logger(__name__)
@@ -324,6 +325,9 @@ class GatewayRuntime:
             try:
                 if not await self._beat_thread.run(reclaim, socket.claim):
                     await socket.close_superseded()
+            except TenantMoving:
+                # Its sockets are closed next; the beat must get there.
+                continue
             except AWAY as error:
                 failed[socket.claim.tenant_id] = error
         if failed:
