@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings
 from django.db import connections
 from hypothesis import settings as hypothesis_settings
@@ -105,6 +106,12 @@ def redis_clean() -> Iterator["redis.Redis"]:
     yield client
     client.flushdb()
     client.close()
+
+
+@pytest.fixture
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is put off to a worker stays undone: the test does it itself, or does without."""
+    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ from tenants.services.api_keys import issue_api_key
 from tenants.services.audit import record
 from tenants.services.invitations import invite
 from tests.api.conftest import bring_online, make_session, make_station
+from tests.conftest import make_user
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -56,6 +57,18 @@ def office(user: User) -> Client:
     answer = client.post(reverse("admin:login"), {"username": user.username, "password": user.username * 2})
     assert answer.status_code == 302, answer.content[:500]
     return client
+
+
+@pytest.fixture
+def oscar(tenant: Tenant) -> User:
+    """Operator of Acme."""
+    return make_user("oscar", tenant, Role.OPERATOR)
+
+
+@pytest.fixture
+def operator(oscar: User) -> Client:
+    """Oscar's browser."""
+    return office(oscar)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -29,26 +28,15 @@ from chargepoints.models import (
 from chargepoints.services.bulk_progress import advance_bulks
 from smartcharging.models import ProfileTemplate
 from tenants.context import tenant_transaction
-from tenants.models import AuditEntry, Role, Tenant, User
+from tenants.models import AuditEntry, Tenant, User
 from tests.admin.conftest import office
 from tests.api.conftest import make_session
 from tests.chargepoints.test_bulk import make_fleet
-from tests.conftest import make_user
 
 LIST = "admin:chargepoints_chargepoint_changelist"
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
-pytestmark = pytest.mark.usefixtures("redis_clean")
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
-
-
-@pytest.fixture
-def operator(tenant: Tenant) -> Client:
-    return office(make_user("oscar", tenant, Role.OPERATOR))
+pytestmark = pytest.mark.usefixtures("redis_clean", "no_worker")
 
 
 @pytest.fixture

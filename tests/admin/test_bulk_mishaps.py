@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,24 +14,13 @@ from chargepoints.services.configuration_keys import RETENTION_KEY
 from chargepoints.services.connectors import get_connector
 from tenants.admin.paging import WorkedOnPaginator
 from tenants.context import tenant_transaction
-from tenants.models import AuditEntry, Role, Tenant, User
+from tenants.models import AuditEntry, Tenant, User
 from tests.admin.conftest import office
 from tests.admin.test_bulk import LIST, answer, hidden, only_bulk, pick
 from tests.api.conftest import make_session
 from tests.chargepoints.test_bulk import make_fleet
-from tests.conftest import make_user
 
-pytestmark = pytest.mark.usefixtures("redis_clean")
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
-
-
-@pytest.fixture
-def operator(tenant: Tenant) -> Client:
-    return office(make_user("oscar", tenant, Role.OPERATOR))
+pytestmark = pytest.mark.usefixtures("redis_clean", "no_worker")
 
 
 @pytest.fixture

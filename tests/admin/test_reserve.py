@@ -3,29 +3,22 @@
 from datetime import timedelta
 
 import pytest
-from celery import current_app
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from chargepoints.models import ChargePoint, IdTag, Reservation
 from tenants.context import tenant_transaction
-from tenants.models import Role, Tenant
-from tests.admin.conftest import office
+from tenants.models import Tenant
 from tests.api.conftest import bring_online, make_station
-from tests.conftest import make_user
+
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 
 @pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
-
-
-@pytest.fixture
-def operator(tenant: Tenant) -> Client:
+def tag(tenant: Tenant) -> None:
     with tenant_transaction(tenant.pk):
         IdTag.objects.create(tenant=tenant, token="TAG", token_key="tag")
-    return office(make_user("oscar", tenant, Role.OPERATOR))
 
 
 def url(station: ChargePoint) -> str:

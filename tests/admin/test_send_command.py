@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -16,23 +15,14 @@ from chargepoints.protocol.actions import actions_to_station
 from chargepoints.protocol.validation import schema
 from chargepoints.services.bulk_progress import advance_bulks
 from tenants.context import tenant_transaction
-from tenants.models import Role, Tenant, User
+from tenants.models import Tenant, User
 from tests.admin.conftest import office
 from tests.api.conftest import bring_online, make_station
 from tests.api.test_commands import PROFILE
-from tests.conftest import make_user
+
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 NEW = "admin:bulk_command_new"
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
-
-
-@pytest.fixture
-def operator(tenant: Tenant) -> Client:
-    return office(make_user("oscar", tenant, Role.OPERATOR))
 
 
 @pytest.fixture

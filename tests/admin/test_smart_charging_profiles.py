@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,11 +14,12 @@ from django.utils import timezone
 from chargepoints.models import BulkCommand, BulkTarget, ChargePoint, Command
 from smartcharging.models import ChargingProfile, ProfileTemplate
 from tenants.context import tenant_transaction
-from tenants.models import Role, Tenant, User
+from tenants.models import Tenant, User
 from tests.admin.conftest import office
 from tests.admin.smart_charging_data import make_circuit, make_connectors, make_member, make_profile
 from tests.api.conftest import bring_online, make_session, make_station
-from tests.conftest import make_user
+
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 FORM = {
     "connector": "1",
@@ -39,22 +39,12 @@ FORM = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
-
-
 @pytest.fixture
 def station(tenant: Tenant, redis_clean: Any) -> ChargePoint:
     made = make_station(tenant)
     make_connectors(made, 2)
     bring_online(made)
     return made
-
-
-@pytest.fixture
-def operator(tenant: Tenant) -> Client:
-    return office(make_user("oscar", tenant, Role.OPERATOR))
 
 
 def page(name: str, *arguments: Any) -> str:

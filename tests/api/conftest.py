@@ -104,3 +104,10 @@ def make_session(station: ChargePoint, protocol_id: str = "1", **fields: Any) ->
 @pytest.fixture
 def station(tenant: Tenant) -> ChargePoint:
     return make_station(tenant)
+
+
+@pytest.fixture
+def online(station: ChargePoint) -> ChargePoint:
+    """The same, while a gateway holds its socket."""
+    bring_online(station)
+    return station

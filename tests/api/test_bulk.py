@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -14,12 +13,8 @@ from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.api.conftest import bring_online, make_station
 
+pytestmark = pytest.mark.usefixtures("no_worker")
 BULK = "/api/v1/commands/bulk"
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
 
 
 @pytest.fixture

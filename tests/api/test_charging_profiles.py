@@ -26,12 +26,6 @@ from tests.api.profile_cast import (
 from tests.smartcharging.profile_rows.fleet import a_profile, answer, bring_online, install, last_command
 
 
-@pytest.fixture
-def online(tenant: Tenant, station: ChargePoint) -> ChargePoint:
-    bring_online(tenant, [station])
-    return station
-
-
 def test_a_profile_is_sent_and_installed_once_accepted(api: APIClient, tenant: Tenant, online: ChargePoint) -> None:
     reply = post(api)
     assert reply.status_code == 202, reply.json()

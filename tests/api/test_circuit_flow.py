@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -18,9 +17,8 @@ from tests.smartcharging.rebalance.yard import Yard
 
 
 @pytest.fixture
-def site(api: APIClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Any:
+def site(api: APIClient, tenant: Tenant, no_worker: None) -> Any:
     """40 A with a meter and two charging cars at A and B, their limits confirmed."""
-    monkeypatch.setattr(current_app, "send_task", lambda name, args, **options: None)
     forget_roots()
     return make_circuit(api, "Car park", "40", hasMeter=True)
 

@@ -20,12 +20,6 @@ from tests.smartcharging.profile_rows.fleet import a_profile, bring_online, inst
 from tests.stations import Connect
 
 
-@pytest.fixture
-def online(tenant: Tenant, station: ChargePoint) -> ChargePoint:
-    bring_online(tenant, [station])
-    return station
-
-
 def test_the_composite_schedule_is_worked_out(api: APIClient, tenant: Tenant, online: ChargePoint) -> None:
     install(tenant, online, a_profile("station_max", profile_id=1, kind="absolute", limit=20), 0)
     session = make_session(online, started_at=timezone.now())

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from celery import current_app
 from rest_framework.test import APIClient
 
 from chargepoints.models import BulkTarget, ChargePoint, Command
@@ -12,24 +11,14 @@ from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.api.conftest import bring_online, make_station
 
+pytestmark = pytest.mark.usefixtures("no_worker")
+
 BASE = "/api/v1"
 CALL, BULK = f"{BASE}/chargepoints/CP1/call", f"{BASE}/commands/bulk"
 RESERVE = {"connectorId": 1, "idTag": "T", "expiryDate": "2099-01-01T00:00:00Z", "reservationId": 1}
 DEEP: Any = []
 for _ in range(500):
     DEEP = [DEEP]
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
-
-
-@pytest.fixture
-def online(tenant: Tenant) -> ChargePoint:
-    station = make_station(tenant)
-    bring_online(station)
-    return station
 
 
 def fields(answer: Any) -> set[str]:

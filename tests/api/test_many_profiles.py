@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -15,18 +14,7 @@ from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.api.conftest import make_station
 from tests.api.profile_cast import BULK, CLEAR, PROFILE, PROFILES, TEMPLATES, changed, fields_of
-from tests.smartcharging.profile_rows.fleet import a_profile, answer, bring_online, install, last_command, make_fleet
-
-
-@pytest.fixture
-def online(tenant: Tenant, station: ChargePoint) -> ChargePoint:
-    bring_online(tenant, [station])
-    return station
-
-
-@pytest.fixture
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
+from tests.smartcharging.profile_rows.fleet import a_profile, answer, install, last_command, make_fleet
 
 
 def test_bulk_set_tells_of_each_charge_point(api: APIClient, tenant: Tenant, no_worker: None) -> None:

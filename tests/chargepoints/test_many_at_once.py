@@ -6,7 +6,6 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -88,10 +87,7 @@ def test_a_check_of_a_file_waits_for_nobody(tenant: Tenant) -> None:
         beside(pool, lambda: import_tags(raw=b"idTag,holder\nCARD,Ann\n", **shared)).result(PATIENCE_S)
 
 
-def test_one_that_is_chosen_and_goes_offline_is_not_skipped_as_well(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
+def test_one_that_is_chosen_and_goes_offline_is_not_skipped_as_well(tenant: Tenant, no_worker: None) -> None:
     make_fleet(tenant, 2)
     make_fleet(tenant, 1, online=False, prefix="OFF")
     with tenant_transaction(tenant.pk):
