@@ -160,7 +160,7 @@ async def test_workers_killed_in_the_middle_of_flushes_lose_nothing_and_double_n
 ) -> None:
     await asyncio.to_thread(stack.kill, stack.postgres)
     await asyncio.sleep(AWAY_S / 2)
-    celery = Celery(broker=stack.redis.url())
+    celery = Celery(broker=stack.redis.url(), set_as_current=False)
     stack.kill_process("worker")
     await revive(stack, stack.postgres)
     killed = 0

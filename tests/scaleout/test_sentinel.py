@@ -113,7 +113,7 @@ async def test_what_uses_redis_finds_the_new_primary_by_itself(watched: Watched,
     layer = RedisPubSubChannelLayer(hosts=[channel_host(watched.url)], prefix="test")
     channel = await layer.new_channel("gateway")
     broker_url, transport = broker_settings(watched.url)
-    broker, spill = Celery(broker=broker_url), SpillStream()
+    broker, spill = Celery(broker=broker_url, set_as_current=False), SpillStream()
     broker.conf.broker_transport_options = transport
     client, patient = connect(watched.url), connect_async(watched.url)
 

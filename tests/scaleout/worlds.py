@@ -138,7 +138,9 @@ class World:
         url = self.cluster.redis.url()
         with redis.Redis.from_url(url, socket_timeout=5) as client:
             await self.until(lambda: asyncio.to_thread(client.xlen, STREAM), 0, patience_s)
-        await asyncio.to_thread(Celery(broker=url).send_task, "metering.pricing.tasks.make_due_records")
+        # The current one would be asked by every test after this: each `delay` would wait for a broker that is gone.
+        broker = Celery(broker=url, set_as_current=False)
+        await asyncio.to_thread(broker.send_task, "metering.pricing.tasks.make_due_records")
         sessions = len(self.journal.sessions)
         await self.until(lambda: self.count("metering_chargedetailrecord"), sessions, patience_s)
         deadline = time.monotonic() + patience_s
