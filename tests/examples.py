@@ -13,5 +13,9 @@ settings.register_profile(THOROUGH, deadline=None, max_examples=1000)
 
 def examples(usual: int, **options: Any) -> settings:
     """`usual` examples, twenty times as many in the thorough profile. `options` are hypothesis' own."""
-    thorough = settings.get_current_profile_name() == THOROUGH
-    return settings(max_examples=usual * MORE if thorough else usual, **options)
+    return settings(max_examples=usual * MORE if is_thorough() else usual, **options)
+
+
+def is_thorough() -> bool:
+    """Whether everything is to be tried, however long it takes."""
+    return settings.get_current_profile_name() == THOROUGH

@@ -46,8 +46,9 @@ LISTS = {
 }
 # Of all these values, for a name that many have.
 FEW = 2
-# What Django looks for on each of its pages.
+# What Django looks for on each of its pages: asked on some.
 OF_DJANGO = {IS_POPUP_VAR, TO_FIELD_VAR, "_changelist_filters"}
+ONE_PAGE_IN = 8
 LEAVING = "/admin/logout/"
 
 
@@ -169,11 +170,11 @@ def test_every_page_stands_anything_in_what_it_looks_for(browser: Client, monkey
     _listen(monkeypatch, asked)
     lists = {reverse(f"admin:{name}_changelist") for name in LISTS}
     failed, turn = [], 0
-    for path in (path for route in office_routes() for path in route.paths({})[:1]):
+    for place, path in enumerate(path for route in office_routes() for path in route.paths({})[:1]):
         asked.clear()
         if path in lists | {LEAVING} or status_of(browser, path) != 200:
             continue
-        for name in sorted(asked):
+        for name in sorted(asked - OF_DJANGO if place % ONE_PAGE_IN else asked):
             turn += 1
             for value in some(turn, 1 if name in OF_DJANGO else FEW):
                 if status_of(browser, f"{path}?{name}={value}") not in {200, 302, 400, 404}:
