@@ -4,7 +4,9 @@ import asyncio
 import functools
 import gc
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -74,8 +76,8 @@ def _let_go_of_connections() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole systems first: one that starts last is waited for alone."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+    """Whole systems first, then what waits for a browser: one of them that starts last is waited for alone."""
+    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, item.get_closest_marker("browser") is None))
 
 
 @pytest.fixture(scope="session")
@@ -152,6 +154,14 @@ def bob(tenant: Tenant) -> User:
 def charlie(other_tenant: Tenant) -> User:
     """Administrator of Umbrella: must be refused."""
     return make_user("charlie", other_tenant)
+
+
+def wait_until(holds: Callable[[], Any], deadline_s: float = PATIENCE_S) -> None:
+    """`eventually`, for tests without a loop."""
+    end = time.monotonic() + deadline_s
+    while not holds():
+        assert time.monotonic() < end, f"not within {deadline_s} s"
+        threading.Event().wait(0.05)
 
 
 async def eventually(condition: Any, deadline_s: float = PATIENCE_S) -> Any:

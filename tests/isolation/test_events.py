@@ -1,7 +1,5 @@
 """What leaves the system by itself: webhooks, MQTT, mails; and the feed that is asked for."""
 
-import threading
-import time
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from tenants.delivery.feed import envelope, settled_id
 from tenants.delivery.mqtt import messages_of, take_batch, take_lease
 from tenants.events import event_types
 from tenants.models import OutboxEvent, Tenant
-from tests.conftest import superuser
+from tests.conftest import superuser, wait_until
 from tests.isolation.conftest import B_LIVES_APART, Cast
 from tests.isolation.marks import A, B, Marks
 
@@ -21,10 +19,7 @@ from tests.isolation.marks import A, B, Marks
 @pytest.fixture
 def settled(both: Cast) -> None:
     """The feed reaches to its end: whatever else runs on this server, its transactions have ended since."""
-    deadline = time.monotonic() + 60
-    while min(in_each_database(settled_id)) < B.number:
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.05)
+    wait_until(lambda: min(in_each_database(settled_id)) >= B.number)
 
 
 def event_of(marks: Marks, event_type: str, charge_point: str = "") -> tuple[OutboxEvent, Tenant]:

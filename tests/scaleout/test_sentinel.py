@@ -1,9 +1,7 @@
 """A primary and its standby under a Sentinel: everything that uses Redis goes on after the primary has died."""
 
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from metering.ingest.message import MeterMessage, unpack
 from metering.ingest.spill import STREAM, SpillStream
 from metering.readings import Kind, Reading
 from tenants.redis_servers import broker_settings, cache_options, channel_host, connect, connect_async
-from tests.conftest import eventually
+from tests.conftest import eventually, wait_until
 
 pytestmark = pytest.mark.e2e
 PASSWORD, SERVICE = "of-the-data-servers", "main"
@@ -53,8 +51,11 @@ class Watched:
 
     def standbys(self) -> int:
         """That the Sentinel knows to be in step."""
-        with redis.Redis(HOST, self.port, decode_responses=True) as sentinel:
-            known: Any = sentinel.sentinel_slaves(SERVICE)
+        try:
+            with redis.Redis(HOST, self.port, decode_responses=True) as sentinel:
+                known: Any = sentinel.sentinel_slaves(SERVICE)
+        except redis.RedisError:
+            return 0
         return sum(not one["is_disconnected"] and one["master-link-status"] == "ok" for one in known)
 
     def close(self) -> None:
@@ -67,8 +68,11 @@ class Watched:
         child = self._start(f"server-{port}", f"port {port}", 'save ""', "repl-diskless-sync-delay 0", *login, *more)
 
         def answers() -> bool:
-            with redis.Redis(HOST, port, password=PASSWORD) as client:
-                return bool(client.ping())
+            try:
+                with redis.Redis(HOST, port, password=PASSWORD) as client:
+                    return bool(client.ping())
+            except redis.RedisError:
+                return False
 
         wait_until(answers)
         return child
@@ -80,18 +84,6 @@ class Watched:
         child = process.start([str(binary()), str(file), *mode], output=subprocess.DEVNULL)
         self._children.append(child)
         return child
-
-
-def wait_until(holds: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            if holds():
-                return
-        except redis.RedisError:
-            pass
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.05)
 
 
 @pytest.fixture

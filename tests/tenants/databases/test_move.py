@@ -19,6 +19,7 @@ from tenants.databases.rows import moved_tables
 from tenants.delivery.feed import settled_events, settled_id
 from tenants.events import publish
 from tenants.models import ClosedTenant, OutboxEvent, PlatformEntry, Tenant, TenantMove
+from tests.conftest import wait_until
 from tests.isolation.marks import A, B
 from tests.isolation.stock import add_gateway, fill
 from tests.second_database import SPARE, digests_of, move_to, rows_in
@@ -228,6 +229,8 @@ def test_ids_of_both_places_never_meet_and_events_go_on_growing(owned: Tenant) -
     assert events == sorted(set(events))
     # Whoever reads the feed with a cursor finds all that came after it.
     with in_database(SPARE):
+        # A transaction elsewhere on the server holds the newest back until it has ended.
+        wait_until(lambda: settled_id() >= events[-1])
         end = settled_id()
         with system_transaction():
             after = settled_events(end).filter(tenant_id=B.number, pk__gt=events[2]).order_by("pk")
