@@ -54,16 +54,17 @@ def accesses_of(user: User) -> list[Access]:
 
 
 def access_to(user: User, slug: str) -> Access | None:
-    """The access of `user` to the tenant `slug`, or None."""
+    """The access of `user` to the tenant `slug`, or None; asked alike for a tenant that isn't theirs and one that isn't there."""
     with directory_transaction():
-        tenant = Tenant.objects.filter(slug=slug).first()
-        if tenant is None:
-            return None
-        remember(tenant.pk, tenant.database)
         if user.is_superuser:
-            return Access(tenant, "platform")
-        membership = Membership.objects.filter(user=user, tenant=tenant).first()
-        return _access_of(membership, tenant) if membership else None
+            tenant = Tenant.objects.filter(slug=slug).first()
+            access = Access(tenant, "platform") if tenant else None
+        else:
+            membership = Membership.objects.filter(user=user, tenant__slug=slug).select_related("tenant").first()
+            access = _access_of(membership, membership.tenant) if membership else None
+    if access is not None:
+        remember(access.tenant.pk, access.tenant.database)
+    return access
 
 
 def _access_of(membership: Membership, tenant: Tenant) -> Access:
