@@ -5,6 +5,7 @@ import time
 import structlog
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.db import close_old_connections
 from django.http import HttpRequest
 from prometheus_client import Counter
 
@@ -58,5 +59,7 @@ def _note_failure(name: str, action: str, address: str, origin: str, **more: int
     log.warning(action, address=address, origin=origin, user_id=user.pk if user else None, **more)
     if user is not None:
         note_of_person(user, action=action, origin=origin, changes={"address": address, **more})
-    # How many wait here is limited by address, and each in the thread of its own request.
+    # How many wait here is limited by address, and each in the thread of its own request; a connection to PostgreSQL,
+    # of which there are fewer, waits with none of them.
+    close_old_connections()
     time.sleep(max(0.0, settings.SIGN_IN_PAUSE_SECONDS - (time.monotonic() - began)))

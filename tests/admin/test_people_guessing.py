@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from django.db import connections
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -129,3 +130,16 @@ def test_failures_take_as_long_for_a_name_that_nobody_has(alice: User, redis_cle
     assert min(seconds("alice", "guess"), seconds("nobody", "guess")) >= 0.5
     settings.SIGN_IN_PAUSE_SECONDS = 60.0
     assert seconds("alice", "alicealice") < 30
+
+
+def test_a_failure_that_waits_keeps_no_connection_from_others(alice: User, redis_clean: Any, monkeypatch: Any) -> None:
+    held: list[str] = []
+
+    def wait(seconds: float) -> None:
+        opened = connections.all(initialized_only=True)
+        held.append(" ".join(one.alias for one in opened if one.connection is not None))
+
+    monkeypatch.setattr(time, "sleep", wait)
+    sign_in(Client(), "alice", "guess")
+    assert APIClient().post(TOKEN, {"username": "alice", "password": "guess"}).status_code == 401
+    assert held == ["", ""]
