@@ -35,9 +35,14 @@ def settled(tenant: Tenant) -> tuple[int, Any]:
         return frozen, ChargeDetailRecord.objects.get()
 
 
+def yesterday(time: str) -> str:
+    """Readings that are older than some days are not taken any more."""
+    return f"{timezone.now().date() - timedelta(days=1)}T{time}:00Z"
+
+
 def values(*readings: tuple[str, str]) -> list[dict[str, Any]]:
     return [
-        {"timestamp": f"2026-11-20T{time}:00Z", "sampledValue": [{"value": value, "context": "Sample.Periodic"}]}
+        {"timestamp": yesterday(time), "sampledValue": [{"value": value, "context": "Sample.Periodic"}]}
         for time, value in readings
     ]
 
@@ -48,10 +53,12 @@ async def test_a_session_over_the_wire_is_charged_with_what_its_stop_brings(tena
     await asyncio.to_thread(provide, tenant)
     async with connect() as station:
         await station.boot()
-        started = await station.start()
-        assert await station.start() == started
+        begun = yesterday("10:00")
+        started = await station.start(timestamp=begun)
+        assert await station.start(timestamp=begun) == started
         await station.stop(
             started["transactionId"],
+            timestamp=yesterday("11:00"),
             transactionData=values(("10:10", "3500"), ("10:30", "8500"), ("10:40", "8500"), ("10:50", "8500")),
         )
     frozen, record = await asyncio.to_thread(settled, tenant)
