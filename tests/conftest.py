@@ -21,6 +21,7 @@ from csms.local.testing import STARTED
 from tenants.models import Role, Tenant, User
 from tenants.services.tenants import add_member, create_tenant
 from tests.examples import THOROUGH, USUAL
+from tests.shares import in_shares
 from tests.stations import PATIENCE_S, connect, gateway, second_gateway
 from tests.threads import Loops, give_connections_back
 
@@ -76,8 +77,8 @@ def _let_go_of_connections() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole systems first, then what waits for a browser: one of them that starts last is waited for alone."""
-    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, item.get_closest_marker("browser") is None))
+    """What is slow begins early."""
+    items[:] = in_shares(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(scope="session")
