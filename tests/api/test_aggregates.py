@@ -32,7 +32,7 @@ def summed(station: ChargePoint, start: datetime) -> Bench:
 
 
 def test_hours_carry_energy_power_and_statistics(api: APIClient, summed: Bench, start: datetime) -> None:
-    rows = api.get(PATH, {"connectorId": "1"}).json()["data"]
+    rows = api.get(PATH, {"connectorId": "1", "startTime": start.isoformat()}).json()["data"]
     assert [row["totalEnergy"] for row in rows] == ["7.5", "0"]
     first = rows[0]
     assert first["startTime"] == start.isoformat().replace("+00:00", "Z")
@@ -52,8 +52,9 @@ def test_every_connector_has_its_own_buckets(api: APIClient, summed: Bench, star
 
 
 @pytest.mark.parametrize("period", ["hour", "day", "week", "month"])
-def test_all_periods_hold_the_same_energy(api: APIClient, summed: Bench, period: str) -> None:
-    rows = api.get(PATH, {"period": period, "connectorId": "1"}).json()["data"]
+def test_all_periods_hold_the_same_energy(api: APIClient, summed: Bench, start: datetime, period: str) -> None:
+    month = start.replace(day=1, hour=0).isoformat()
+    rows = api.get(PATH, {"period": period, "connectorId": "1", "startTime": month}).json()["data"]
     assert sum(float(row["totalEnergy"]) for row in rows) == 7.5
 
 
