@@ -157,12 +157,13 @@ def charlie(other_tenant: Tenant) -> User:
     return make_user("charlie", other_tenant)
 
 
-def wait_until(holds: Callable[[], Any], deadline_s: float = PATIENCE_S) -> None:
+def wait_until(holds: Callable[[], Any], deadline_s: float = PATIENCE_S) -> Any:
     """`eventually`, for tests without a loop."""
     end = time.monotonic() + deadline_s
-    while not holds():
+    while not (value := holds()):
         assert time.monotonic() < end, f"not within {deadline_s} s"
         threading.Event().wait(0.05)
+    return value
 
 
 async def eventually(condition: Any, deadline_s: float = PATIENCE_S) -> Any:

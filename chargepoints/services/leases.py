@@ -13,7 +13,7 @@ from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
 from chargepoints.events import ChargePointConnected
-from chargepoints.models import Gateway, StationConnection
+from chargepoints.models import ChargePoint, Gateway, StationConnection
 from chargepoints.services.connections import Claim, Departure, release_all
 from tenants.arrays import array_literal
 from tenants.context import system_connection, system_transaction, tenant_transaction
@@ -113,11 +113,15 @@ def _release_left_over(gateway_id: UUID, connection_ids: Collection[UUID]) -> in
 
 
 def reclaim(claim: Claim) -> bool:
-    """Enter a live socket again whose row is gone (a sweep during an outage); False where another has the place.
+    """Enter a live socket again whose row is gone (a sweep during an outage).
 
-    The sweep has said that the station is offline: now it is said to be online.
+    False where another has the place, or the station was deleted. The sweep has said that it is offline: now it is
+    said to be online.
     """
     with tenant_transaction(claim.tenant_id):
+        # Locked: a deletion in between would fail the insert, and with it the gateway's whole beat.
+        if not ChargePoint.objects.select_for_update(no_key=True).filter(pk=claim.charge_point_id).exists():
+            return False
         row, created = StationConnection.objects.get_or_create(
             charge_point_id=claim.charge_point_id,
             defaults={

@@ -12,8 +12,13 @@ from tests.admin.smart_charging_data import make_connectors
 from tests.api.conftest import bring_online, make_session, make_station
 
 
+@pytest.fixture(autouse=True)
+def _no_worker(no_worker: None) -> None:
+    """For all of them: also a circuit without a station is reckoned with."""
+
+
 @pytest.fixture
-def station(tenant: Tenant, redis_clean: Any, no_worker: None) -> ChargePoint:
+def station(tenant: Tenant, redis_clean: Any) -> ChargePoint:
     made = make_station(tenant)
     make_session(made)
     make_connectors(made, 2)
