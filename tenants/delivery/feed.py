@@ -5,7 +5,9 @@ the *settled* id: below it, every transaction that was given an id has ended. Ho
 
 - `pending` says: the newest id was N when this row was written, by the transaction W (the row's xmin). Whoever held an id up to N
   then had the number of their transaction already (`publish` sees to that), so it is smaller than W.
-- Once all transactions older than W have ended, N is settled, and the next N is pending.
+- Once all transactions older than W that may have written events have ended, N is settled, and the next N is pending. They
+  are those that hold the lock on the table that every INSERT takes first: what writes to other tables, or in another database of
+  the server, holds nothing back however long it takes.
 """
 
 from typing import Any
@@ -18,9 +20,23 @@ from tenants.models import FeedCursor, OutboxEvent
 
 PENDING, SETTLED = "feed pending", "feed settled"
 NEWEST = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('tenants_outboxevent', 'id')), 0)"
-# By age, which is right also where the 32 bits of a transaction's number have wrapped around.
+# Ages, which are right also where the 32 bits of a transaction's number have wrapped around. Locks are looked at only where
+# something older is under way. A transaction holds both of its own from before it has an id until its rows can be seen.
 IS_OVER = """
-SELECT cursor, xmin::text, age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)
+WITH held AS MATERIALIZED (
+    SELECT virtualtransaction, locktype, database, relation, mode, transactionid FROM pg_locks WHERE granted
+)
+SELECT cursor, xmin::text, CASE
+    WHEN age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid) THEN true
+    ELSE NOT EXISTS (
+        SELECT FROM held AS writing JOIN held AS number USING (virtualtransaction)
+        WHERE writing.locktype = 'relation' AND writing.mode = 'RowExclusiveLock'
+            AND writing.relation = 'tenants_outboxevent'::regclass
+            AND writing.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND number.locktype = 'transactionid' AND number.mode = 'ExclusiveLock'
+            AND age(number.transactionid) > age(tenants_feedcursor.xmin)
+    )
+END
 FROM tenants_feedcursor WHERE sink = %s
 """
 

@@ -15,6 +15,7 @@ from tenants.context import APP_ALIAS, system_connection, system_transaction, te
 from tenants.delivery.feed import settled_events, settled_id
 from tenants.events import publish
 from tenants.models import OutboxEvent, Tenant
+from tests.second_database import second_database, spare_urls
 
 INSERT = (
     "INSERT INTO tenants_outboxevent (tenant_id, event_id, event_type, at, charge_point, data, created_at) "
@@ -25,14 +26,18 @@ WRITERS, COMMITTED = 8, 26
 DEADLINE_S = 60.0
 
 
+def parts(alias: str = APP_ALIAS) -> dict[str, Any]:
+    """Where a login connects to."""
+    options: dict[str, Any] = connections[alias].get_connection_params()
+    return {name: options[name] for name in ("dbname", "user", "password", "host", "port")}
+
+
 class Writer:
     """A transaction of one's own, as slow as a test wants it."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
-        options: dict[str, Any] = connections[APP_ALIAS].get_connection_params()
-        parts = {name: options[name] for name in ("dbname", "user", "password", "host", "port")}
-        self._connection = psycopg.connect(**parts)
+        self._connection = psycopg.connect(**parts())
         self._connection.execute("SELECT set_config('csms.tenant_id', %s, true)", [str(tenant.pk)])
 
     def begin(self) -> "Writer":
@@ -67,7 +72,7 @@ class Reader:
         return [row.charge_point for row in rows]
 
     def read_until(self, count: int) -> list[str]:
-        """So many, and what else comes: transactions elsewhere on the server may hold them back for a while."""
+        """So many, and what else comes."""
         found, deadline = self.read(), time.monotonic() + DEADLINE_S
         while len(found) < count and time.monotonic() < deadline:
             found += self.read()
@@ -114,6 +119,35 @@ def test_what_was_settled_is_read_while_something_newer_is_under_way(tenant: Ten
     assert reader.read() == []
     slow.commit()
     assert reader.read_until(2) == ["slow", "after it"]
+
+
+def test_a_long_transaction_that_writes_no_events_holds_nothing_back(tenant: Tenant, reader: Reader) -> None:
+    """The sum of a day, a migration: it has its number, and locks on other tables."""
+    with psycopg.connect(**parts("owner")) as summing:
+        summing.execute(NUMBER)
+        summing.execute("UPDATE metering_bucket SET energy_wh = 0")
+        Writer(tenant).begin().publish("meanwhile").commit()
+        assert reader.read() == ["meanwhile"]
+
+
+def test_what_is_written_in_another_database_of_the_server_holds_nothing_back(tenant: Tenant, reader: Reader) -> None:
+    """A tenant's rows are copied into a database of its own, its feed too, for as long as that takes."""
+    with second_database(), psycopg.connect(spare_urls()["owner"]) as elsewhere:
+        elsewhere.execute(NUMBER)
+        elsewhere.execute("UPDATE tenants_outboxevent SET data = '{}'")
+        Writer(tenant).begin().publish("meanwhile").commit()
+        assert reader.read() == ["meanwhile"]
+
+
+def test_a_transaction_with_a_number_and_no_id_is_not_waited_for(tenant: Tenant, reader: Reader) -> None:
+    """Whatever id it takes is beyond what was read."""
+    older = Writer(tenant).begin()
+    Writer(tenant).begin().publish("first").commit()
+    assert reader.read() == ["first"]
+    older.publish("second")
+    assert reader.read() == []
+    older.commit()
+    assert reader.read() == ["second"]
 
 
 def test_an_idle_feed_writes_nothing(tenant: Tenant, reader: Reader) -> None:
