@@ -343,10 +343,10 @@ class ChargePointConsumer(AsyncConsumer):
         """These wait for this station."""
         self.outbox.take_commands(rows)
 
-    async def close_superseded(self) -> None:
-        """The station has come back over another socket."""
-        log.info("superseded by a newer socket", identity=self.claim.identity)
-        await self._close(POLICY, "connected again elsewhere")
+    async def dismiss(self, reason: str) -> None:
+        """Not to be connected by this socket any longer: why, as `services.closing` names it."""
+        log.info("socket dismissed", identity=self.claim.identity, reason=reason)
+        await self._close(POLICY, reason)
 
     async def close_suspended(self, *, comes_back: bool) -> None:
         """The tenant was suspended or deleted; `comes_back`: its rows are on the way to another database."""

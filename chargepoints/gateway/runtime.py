@@ -28,6 +28,7 @@ from chargepoints.gateway.waiting_line import WaitingLine
 from chargepoints.metrics import SOCKETS
 from chargepoints.models import Command
 from chargepoints.protocol.answers import RecentAnswers
+from chargepoints.services.closing import NOT_VALID, SUPERSEDED
 from chargepoints.services.commands import queued_by_station, stations_with_queue
 from chargepoints.services.connections import Claim, Superseded
 from chargepoints.services.leases import (
@@ -59,7 +60,7 @@ class StationSocket(Protocol):
     claim: Claim
     last_message_at: datetime
 
-    async def close_superseded(self) -> None: ...
+    async def dismiss(self, reason: str) -> None: ...
 
     async def drain(self, patience_s: float) -> None: ...
 
@@ -160,7 +161,7 @@ class GatewayRuntime:
         """Close a superseded socket, here or in the process that listens on its channel (which is not waited for)."""
         own = self._sockets.get(superseded.connection_id)
         if own is not None:
-            await own.close_superseded()
+            await own.dismiss(SUPERSEDED)
         else:
             self._superseded.put(superseded)
 
@@ -239,17 +240,17 @@ class GatewayRuntime:
         elif message.get("type") == "commands":
             self._in_background(self._deliver_many(message["charge_point_ids"]), "commands for many")
         elif message.get("type") == "close":
-            await self._close_told_of([message["connection_id"]])
+            await self._dismiss([message["connection_id"]], str(message.get("reason", NOT_VALID)))
         elif message.get("type") == "superseded":
-            await self._close_told_of(message["connection_ids"])
+            await self._dismiss(message["connection_ids"], SUPERSEDED)
         elif message.get("type") == "tenants":
             self._in_background(self._close_suspended(), "tenants looked at")
 
-    async def _close_told_of(self, connection_ids: object) -> None:
+    async def _dismiss(self, connection_ids: object, reason: str) -> None:
         for connection_id in connection_ids if isinstance(connection_ids, list) else ():
             socket = self._sockets.get(uuid.UUID(str(connection_id)))
             if socket is not None:
-                await socket.close_superseded()
+                await socket.dismiss(reason)
 
     async def _close_suspended(self) -> None:
         """Tenants are suspended and deleted while their stations are connected. One query, however many sockets."""
@@ -323,8 +324,9 @@ class GatewayRuntime:
             if socket.claim.connection_id not in self._sockets or socket.claim.tenant_id in failed:
                 continue
             try:
-                if not await self._beat_thread.run(reclaim, socket.claim):
-                    await socket.close_superseded()
+                refused = await self._beat_thread.run(reclaim, socket.claim)
+                if refused:
+                    await socket.dismiss(refused)
             except TenantMoving:
                 # Its sockets are closed next; the beat must get there.
                 continue

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from chargepoints.events import ChargePointConnected
 from chargepoints.models import ChargePoint, Gateway, StationConnection
+from chargepoints.services.closing import DELETED, SUPERSEDED
 from chargepoints.services.connections import Claim, Departure, release_all
 from tenants.arrays import array_literal
 from tenants.context import system_connection, system_transaction, tenant_transaction
@@ -112,16 +113,16 @@ def _release_left_over(gateway_id: UUID, connection_ids: Collection[UUID]) -> in
     return _release_in_groups(departures)
 
 
-def reclaim(claim: Claim) -> bool:
+def reclaim(claim: Claim) -> str:
     """Enter a live socket again whose row is gone (a sweep during an outage).
 
-    False where another has the place, or the station was deleted. The sweep has said that it is offline: now it is
-    said to be online.
+    Empty; or why not: another has the place, or the station was deleted (as `closing` names it). The sweep has said
+    that it is offline: now it is said to be online.
     """
     with tenant_transaction(claim.tenant_id):
         # Locked: a deletion in between would fail the insert, and with it the gateway's whole beat.
         if not ChargePoint.objects.select_for_update(no_key=True).filter(pk=claim.charge_point_id).exists():
-            return False
+            return DELETED
         row, created = StationConnection.objects.get_or_create(
             charge_point_id=claim.charge_point_id,
             defaults={
@@ -138,7 +139,7 @@ def reclaim(claim: Claim) -> bool:
             publish_all(
                 [ChargePointConnected(charge_point=claim.identity, at=timezone.now(), gateway_id=str(claim.gateway_id))]
             )
-    return created or row.connection_id == claim.connection_id
+    return "" if created or row.connection_id == claim.connection_id else SUPERSEDED
 
 
 def _departures(rows: QuerySet[StationConnection], reason: str, until: F | None = None) -> list[Departure]:

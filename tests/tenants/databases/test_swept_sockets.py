@@ -21,10 +21,10 @@ class Socket:
     """Of a station that is there, with no row."""
 
     claim: Claim
-    closed: bool = False
+    dismissed: str = ""
 
-    async def close_superseded(self) -> None:
-        self.closed = True
+    async def dismiss(self, reason: str) -> None:
+        self.dismissed = reason
 
 
 class Paused(Exception):
@@ -78,7 +78,7 @@ async def test_one_of_a_tenant_that_is_being_moved_keeps_no_other_from_it(
 
     moving, other = await asyncio.to_thread(prepare)
     assert await entered_again(runtime, moving, other) == [(other_tenant.pk, "CP1")]
-    assert not moving.closed
+    assert not moving.dismissed
 
 
 async def test_one_whose_station_was_deleted_is_closed_and_keeps_no_other_from_it(
@@ -92,4 +92,4 @@ async def test_one_whose_station_was_deleted_is_closed_and_keeps_no_other_from_i
 
     gone, there = await asyncio.to_thread(prepare)
     assert await entered_again(runtime, gone, there) == [(tenant.pk, "THERE")]
-    assert (gone.closed, there.closed) == (True, False)
+    assert (gone.dismissed, there.dismissed) == ("charge point deleted", "")
