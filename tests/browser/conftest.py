@@ -45,7 +45,7 @@ def web_process() -> Iterator[str]:
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(READY_S)
 
 
 def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
@@ -75,7 +75,9 @@ def browser_process() -> Iterator[Any]:
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     # Playwright keeps an event loop in this thread; the ORM is used between its calls, not within them.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE_MS)
 
     try:
         with sync_playwright() as playwright:

@@ -34,13 +34,14 @@ class PluggedStation:
         self._station: Station | None = None
         self._session = 0
         self._loop = asyncio.new_event_loop()
-        self._ready, self._left = threading.Event(), asyncio.Event()
+        self._ready, self._left, self._begun = threading.Event(), asyncio.Event(), asyncio.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(PATIENCE_S), "the station didn't come online"
+        # It may be turned away for a while before it is let in.
+        assert self._ready.wait(2 * PATIENCE_S), "the station didn't come online"
         self._check()
         return self
 
@@ -114,6 +115,7 @@ class PluggedStation:
             await self._tell_status("Preparing")
             begun = await station.start(idTag=payload["idTag"], meterStart=METER_START_WH, timestamp=now_text())
             self._session = begun["transactionId"]
+            self._begun.set()
             await self._tell_status("Charging")
         elif action == "RemoteStopTransaction":
             await station.stop(self._session, meterStop=METER_STOP_WH, timestamp=now_text(), reason="Remote")
@@ -137,6 +139,8 @@ class PluggedStation:
 
     async def _tell_power(self, power_w: int) -> None:
         assert self._station is not None
+        # The server's pages may know of the session before the station has its number.
+        await self._begun.wait()
         sampled = {"value": str(power_w), "measurand": "Power.Active.Import", "unit": "W"}
         reading = {"timestamp": now_text(), "sampledValue": [sampled]}
         await self._station.call("MeterValues", connectorId=1, transactionId=self._session, meterValue=[reading])

@@ -9,7 +9,7 @@ from django.conf import settings
 from tenants.models import User
 from tests.admin.conftest import office
 from tests.browser.axe import faults
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, is_problem
 from tests.browser.lively import Lively, make_lively, pages_of
 from tests.conftest import _empty_tables
 from tests.threads import give_connections_back
@@ -20,11 +20,6 @@ WIDTHS = (390, 1440)
 # Of the platform's staff; signed out.
 PLATFORM = {"all tenants"}
 OUTSIDE = {"sign-in": "/admin/login/", "forgotten password": "/admin/password-reset/"}
-# Boxes in the place of selects are made after the page.
-SETTLED = (
-    "[...document.querySelectorAll('select.admin-autocomplete')].every("
-    "(one) => one.nextElementSibling?.querySelector('[role=combobox][aria-label]'))"
-)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +43,7 @@ class Looker:
             name = settings.SESSION_COOKIE_NAME
             self.context.add_cookies([{"name": name, "value": office(person).cookies[name].value, "url": web}])
         self.page = self.context.new_page()
-        self.page.on("console", lambda said: self.problems.append(said.text) if said.type == "error" else None)
+        self.page.on("console", lambda said: self.problems.append(said.text) if is_problem(said) else None)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", self._note_request)
 
@@ -58,15 +53,15 @@ class Looker:
 
     def look_at(self, path: str) -> list[str]:
         """What is wrong with a page at any width."""
-        self.problems.clear()
         answer = self.page.goto(self.web + path)
         found = [] if answer.ok else [f"answered {answer.status}"]
-        self.page.wait_for_function(SETTLED)
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
             found += [f"{width} px: {fault}" for fault in faults(self.page)]
         self.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
-        return found + self.problems
+        found += self.problems
+        self.problems.clear()
+        return found
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

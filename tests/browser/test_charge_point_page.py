@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from chargepoints.models import ChargePoint, Command, CommandState, Connector
 from metering.models import Alert
@@ -15,6 +16,7 @@ from tenants.models import Tenant
 from tests.api.conftest import bring_online, make_session, make_station
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
+from tests.browser.ways import come_to_rest, follow
 from tests.conftest import superuser
 
 pytestmark = pytest.mark.browser
@@ -73,11 +75,7 @@ def test_every_tab_fits_and_can_be_read_by_all(
     for tab in TABS:
         page.goto(web + path_of(station, tab))
         page.wait_for_selector(".office-tabs [aria-current=page]")
-        # Boxes in the place of selects are made after the page.
-        page.wait_for_function(
-            "[...document.querySelectorAll('select.admin-autocomplete')].every("
-            "(one) => one.nextElementSibling?.querySelector('[role=combobox][aria-label]'))"
-        )
+        come_to_rest(page)
         row = page.evaluate(
             "(() => { const row = document.querySelector('.office-tabs').getBoundingClientRect(),"
             " now = document.querySelector('.office-tabs [aria-current]').getBoundingClientRect();"
@@ -95,9 +93,9 @@ def test_the_overview_follows_and_two_clicks_restart(web: str, signed_in: Open, 
     with tenant_transaction(station.tenant_id):
         Connector.objects.update(status="Faulted", error_code="GroundFailure")
     page.wait_for_selector("text=GroundFailure")
-    page.click(".station-buttons >> text=Restart")
+    follow(page, ".station-buttons >> text=Restart")
     page.wait_for_selector("text=1 session is running: it ends.")
-    page.click("button:has-text('Restart')")
+    follow(page, "button:has-text('Restart')")
     page.wait_for_selector("text=Waiting for the station")
     with tenant_transaction(station.tenant_id):
         command = Command.objects.get()
@@ -105,6 +103,14 @@ def test_the_overview_follows_and_two_clicks_restart(web: str, signed_in: Open, 
     page.wait_for_selector("text=Reply")
     assert str(command.pk) in page.url
     assert reverse("admin:charge_point_send", args=[station.pk]) in page.url
+
+
+KEEPS_TEXTS = """
+(button) => {
+  window.texts = [];
+  new MutationObserver(() => window.texts.push(button.textContent)).observe(button, { childList: true });
+}
+"""
 
 
 def test_the_log_grows_by_itself_and_what_is_open_stays_open(web: str, signed_in: Open, station: ChargePoint) -> None:
@@ -115,23 +121,26 @@ def test_the_log_grows_by_itself_and_what_is_open_stays_open(web: str, signed_in
     page.wait_for_selector("summary:has-text('Reset'):has-text('no answer')")
     log_line(station, 3, "in", "m2", "Reset", '[3,"m2",{"status":"Accepted"}]')
     page.wait_for_selector("summary:has-text('Reset'):has-text('status Accepted')")
+    expect(page.locator(".log-row")).to_have_count(2)
     assert page.locator(".log-row").first.inner_text().count("Reset") == 1
-    assert page.locator(".log-row").count() == 2
-    assert page.locator("details[open]:has-text('connectorId')").count() == 1
+    expect(page.locator("details[open]:has-text('connectorId')")).to_have_count(1)
     page.click("[data-follow]")
-    assert page.get_attribute("[data-follow]", "aria-pressed") == "false"
-    page.locator(".log-row[open] [data-copy]").first.click()
-    page.wait_for_selector("button:has-text('Copied')")
+    expect(page.locator("[data-follow]")).to_have_attribute("aria-pressed", "false")
+    copy = page.locator(".log-row[open] [data-copy]").first
+    # It says so for a moment only.
+    copy.evaluate(KEEPS_TEXTS)
+    copy.click()
+    page.wait_for_function("window.texts.includes('Copied')")
 
 
 def test_an_alert_is_acknowledged_and_a_note_is_left(web: str, signed_in: Open, station: ChargePoint) -> None:
     page = signed_in(path_of(station, "alerts"), 390)
     page.fill("#alert-text", "on my way")
-    page.click("button:has-text('Acknowledge')")
+    follow(page, "button:has-text('Acknowledge')")
     page.wait_for_selector("text=on my way")
     page.goto(web + path_of(station, "notes"))
     page.fill("textarea", "The key is at reception.")
-    page.click("button:has-text('Keep')")
+    follow(page, "button:has-text('Keep')")
     page.wait_for_selector("article:has-text('The key is at reception.')")
     page.goto(web + path_of(station, "change"))
     page.wait_for_selector("text=The key is at reception.")

@@ -7,7 +7,10 @@ from chargepoints.services.bulk_progress import advance_bulks
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.api.conftest import bring_online, make_station
+from tests.browser.axe import assert_fits
 from tests.browser.conftest import Open
+from tests.browser.ways import follow
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -22,17 +25,16 @@ def test_commands_are_sent_and_watched(web: str, signed_in: Open, tenant: Tenant
     def fits() -> None:
         nonlocal seen
         seen += 1
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 1, (page.url, overflow)
+        assert_fits(page)
 
     fits()
-    page.click("text=SetChargingProfile")
+    follow(page, "text=SetChargingProfile")
     page.wait_for_selector("textarea[name=payload-csChargingProfiles]")
     fits()
     page.go_back()
-    page.click("text=Reset")
+    follow(page, "text=Reset")
     page.select_option("select[name=payload-type]", "Soft")
-    page.click("main button:has-text('Send'), #content button:has-text('Send')")
+    follow(page, "main button:has-text('Send'), #content button:has-text('Send')")
     page.wait_for_selector("text=Waiting for the station")
     fits()
     with tenant_transaction(tenant.pk):
@@ -41,20 +43,20 @@ def test_commands_are_sent_and_watched(web: str, signed_in: Open, tenant: Tenant
     page.wait_for_selector("text=Reply")
 
     page.goto(f"{web}/admin/chargepoints/chargepoint/")
-    for box in page.query_selector_all("input[name=_selected_action]"):
-        box.check()
+    for number in range(len(stations)):
+        page.locator("input[name=_selected_action]").nth(number).check()
     page.select_option("select[name=action]", "send_to_many")
-    page.wait_for_selector("button[name=index]")
-    page.click("button[name=index]")
-    page.click("button:has-text('ClearCache')")
+    follow(page, "button[name=index]")
+    follow(page, "button:has-text('ClearCache')")
     page.wait_for_selector("input[name=concurrency]")
     fits()
-    page.click("button:has-text('Look it over')")
+    follow(page, "button:has-text('Look it over')")
     page.wait_for_selector("text=3 online, 1 offline")
     fits()
-    page.click("button:has-text('Send to 4 charge points')")
+    follow(page, "button:has-text('Send to 4 charge points')")
     page.wait_for_selector("text=0 of 4 done")
-    advance_bulks()
+    # A row that somebody else holds is left to the next round.
+    wait_until(advance_bulks)
     with tenant_transaction(tenant.pk):
         Command.objects.filter(state=CommandState.QUEUED).update(state=CommandState.REJECTED)
         assert BulkCommand.objects.get().total == 4

@@ -9,8 +9,9 @@ from playwright.sync_api import expect
 
 from tenants.models import Tenant, User
 from tests.browser.axe import TOLERATED_PX, overflow
-from tests.browser.conftest import PATIENCE_MS, Open
+from tests.browser.conftest import Open
 from tests.browser.test_board import fleet
+from tests.browser.ways import leaving
 
 __all__ = ["fleet"]
 pytestmark = pytest.mark.browser
@@ -34,17 +35,16 @@ def test_a_german_browser_is_asked_to_sign_in_in_german(web: str, new_page: Open
 
 
 def test_somebody_chooses_german_in_the_menu_and_it_stays(alice: User, signed_in: Open) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     page = signed_in("/admin/account/")
     form = page.locator('form[action="/admin/language/"]', has=page.locator('input[name="language"][value="de"]')).first
-    form.evaluate("form => form.requestSubmit()")
+    with leaving(page):
+        form.evaluate("form => form.requestSubmit()")
     expect(page.locator("html")).to_have_attribute("lang", "de")
     page.goto(page.url.split("/admin/")[0] + "/admin/board/")
     expect(page.locator("html")).to_have_attribute("lang", "de")
 
 
 def test_the_board_speaks_german_with_decimal_commas(fleet: list[Any], tenant: Tenant, signed_in: Open) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     page = in_german(signed_in, "/admin/board/")
     tile = page.locator(".board-tile", has_text="CP1")
     expect(tile).to_contain_text("11,0 kW")
@@ -54,7 +54,6 @@ def test_the_board_speaks_german_with_decimal_commas(fleet: list[Any], tenant: T
 
 def test_charts_draw_in_german(fleet: list[Any], tenant: Tenant, signed_in: Open) -> None:
     """Their numbers come as JSON: with a comma none would be drawn, and the console would say so."""
-    expect.set_options(timeout=PATIENCE_MS)
     page = in_german(signed_in, "/admin/")
     expect(page.locator("body")).to_contain_text(re.compile("laden jetzt", re.IGNORECASE))
     page = in_german(signed_in, f"/admin/chargepoints/chargepoint/{fleet[0].pk}/change/")

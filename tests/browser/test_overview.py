@@ -1,10 +1,12 @@
 """The overview in a browser: figures that change by themselves, charts that can be read, light and dark, desk and phone."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from chargepoints.models import FleetOnlineDay, Transaction
 from metering.models import FleetBucket, Period
@@ -15,6 +17,7 @@ from tenants.models import Tenant
 from tests.api.conftest import make_session, make_station
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
+from tests.browser.ways import follow
 
 pytestmark = pytest.mark.browser
 
@@ -47,32 +50,34 @@ def session(tenant: Tenant) -> Transaction:
 
 def test_figures_change_without_a_reload_and_what_is_open_stays_open(signed_in: Open, session: Transaction) -> None:
     page = signed_in("/admin/")
-    page.wait_for_selector("[data-tile=power] >> text=11.0 kW")
+    power = page.locator("[data-tile=power]")
+    expect(power).to_contain_text("11.0 kW")
     page.evaluate("window.notReloaded = true")
     page.click(".uptime-ends + details summary")
     page.focus("[data-tile=alerts] a")
     with tenant_transaction(session.tenant_id):
         Transaction.objects.filter(pk=session.pk).update(last_power_w=22_000, last_reading_at=timezone.now())
-    page.wait_for_selector("[data-tile=power] >> text=22.0 kW")
+    expect(power).to_contain_text("22.0 kW")
     assert page.evaluate("window.notReloaded") is True
-    assert page.locator(".uptime-ends + details").get_attribute("open") is not None
+    expect(page.locator(".uptime-ends + details")).to_have_attribute("open", "")
     # Who goes by keyboard is where they were.
-    assert page.evaluate("document.activeElement.closest('[data-tile]')?.dataset.tile") == "alerts"
-    assert page.inner_text("[data-refresh-mark]") == "live"
+    expect(page.locator("[data-tile=alerts] a")).to_be_focused()
+    expect(page.locator("[data-refresh-mark]")).to_have_text("live")
 
 
 def test_charts_say_in_words_and_tables_what_they_draw(signed_in: Open, session: Transaction) -> None:
     page = signed_in("/admin/")
-    page.wait_for_selector("[data-power] canvas[aria-label*='Power: 11 kW now']")
-    assert "Limit: 44 kW now" in page.get_attribute("[data-power] canvas", "aria-label")
-    page.wait_for_selector("[data-energy] canvas[aria-label*='30 kWh in 3 days']")
+    said = "aria-label"
+    expect(page.locator("[data-power] canvas")).to_have_attribute(said, re.compile("Power: 11 kW now"))
+    expect(page.locator("[data-power] canvas")).to_have_attribute(said, re.compile("Limit: 44 kW now"))
+    expect(page.locator("[data-energy] canvas")).to_have_attribute(said, re.compile("30 kWh in 3 days"))
     page.click("[data-energy] summary")
     rows = page.locator("[data-energy] tbody tr")
-    assert rows.count() == 30
-    assert "still running" in rows.first.inner_text()
+    expect(rows).to_have_count(30)
+    expect(rows.first).to_contain_text("still running")
     page.click("[data-power] summary")
-    assert "44 kW" in page.inner_text("[data-power] tbody")
-    assert "Online for 50.0 %" in page.get_attribute(".uptime", "aria-label")
+    expect(page.locator("[data-power] tbody")).to_contain_text("44 kW")
+    expect(page.locator(".uptime")).to_have_attribute(said, re.compile("Online for 50.0 %"))
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
@@ -88,6 +93,6 @@ def test_a_new_tenant_is_led_to_its_first_session(signed_in: Open, tenant: Tenan
     make_station(tenant, "WALL-1")
     # The panel refreshes itself: what to type into the station appears beside the page being looked at.
     page.wait_for_selector("code:has-text('/ocpp/acme/WALL-1')")
-    page.click("text=Hide for everyone")
+    follow(page, "text=Hide for everyone")
     page.wait_for_selector("[data-tile=online]")
-    assert page.locator("text=First steps").count() == 0
+    expect(page.locator("text=First steps")).to_have_count(0)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from chargepoints.models import ChargePoint
 from tenants.context import tenant_transaction
@@ -11,6 +12,7 @@ from tenants.models import Tenant
 from tests.api.conftest import make_session, make_station
 from tests.browser.axe import serious_faults
 from tests.browser.conftest import Open
+from tests.browser.ways import come_to_rest, leaving
 
 pytestmark = pytest.mark.browser
 OVERVIEW = "/admin/"
@@ -27,26 +29,31 @@ def fleet(tenant: Tenant) -> list[ChargePoint]:
     return stations
 
 
-def selected(page: Any) -> str:
-    """What a screen reader would say is chosen."""
-    chosen = page.get_attribute(BOX, "aria-activedescendant")
-    assert page.get_attribute(f"#{chosen}", "aria-selected") == "true"
-    return str(page.inner_text(f"#{chosen} b"))
+def type_at_once(page: Any, text: str) -> None:
+    """Into what has the focus. Key by key a slow typist would be answered in between as well."""
+    page.keyboard.insert_text(text)
+
+
+def expect_selected(page: Any, title: str) -> None:
+    """It is what a screen reader would say is chosen."""
+    chosen = page.locator(f"{OPTION}[aria-selected=true]")
+    expect(chosen.locator("b")).to_have_text(title)
+    expect(page.locator(BOX)).to_have_attribute("aria-activedescendant", chosen.get_attribute("id"))
 
 
 def test_a_station_is_found_and_opened_with_the_keyboard(fleet: list[ChargePoint], signed_in: Open) -> None:
     page = signed_in(OVERVIEW)
     page.keyboard.press("Control+k")
     page.wait_for_selector("dialog[data-palette][open]")
-    page.keyboard.type("depot")
-    page.wait_for_selector(OPTION)
-    assert selected(page) == "DEPOT-1"
+    type_at_once(page, "depot")
+    expect_selected(page, "DEPOT-1")
     page.keyboard.press("ArrowDown")
-    assert selected(page) == "DEPOT-2"
+    expect_selected(page, "DEPOT-2")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    assert selected(page) == "DEPOT-3"
-    page.keyboard.press("Enter")
+    expect_selected(page, "DEPOT-3")
+    with leaving(page):
+        page.keyboard.press("Enter")
     page.wait_for_url(f"**{reverse('admin:chargepoints_chargepoint_change', args=[fleet[2].pk])}")
 
 
@@ -59,10 +66,10 @@ def test_escape_closes_it_and_gives_the_focus_back(fleet: list[ChargePoint], sig
     assert page.query_selector("dialog[data-palette][open]") is None
     page.keyboard.press("Control+k")
     page.wait_for_selector("dialog[data-palette][open]")
-    assert page.evaluate(f"{ACTIVE}.getAttribute('role')") == "combobox"
+    expect(page.locator(BOX)).to_be_focused()
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog[data-palette]:not([open])", state="attached")
-    assert page.evaluate(f"{ACTIVE}.name || {ACTIVE}.id") == before
+    page.wait_for_function(f"(before) => ({ACTIVE}.name || {ACTIVE}.id) === before", arg=before)
 
 
 def test_the_newest_answer_wins(fleet: list[ChargePoint], signed_in: Open) -> None:
@@ -80,7 +87,7 @@ def test_the_newest_answer_wins(fleet: list[ChargePoint], signed_in: Open) -> No
     page.keyboard.press("/")
     page.wait_for_selector("dialog[data-palette][open]")
     with page.expect_request("**/search/?q=depot"):
-        page.keyboard.type("depot")
+        type_at_once(page, "depot")
     with page.expect_response("**/search/?q=4711"):
         page.fill(BOX, "4711")
     page.wait_for_selector(OPTION)
@@ -89,8 +96,8 @@ def test_the_newest_answer_wins(fleet: list[ChargePoint], signed_in: Open) -> No
             route.continue_()
         except Exception:
             continue
-    assert page.inner_text(f"{OPTION} b") == "4711"
-    assert page.inner_text("[data-count]") == "1 result"
+    expect(page.locator(f"{OPTION} b")).to_have_text("4711")
+    expect(page.locator("[data-count]")).to_have_text("1 result")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1440, "dark")])
@@ -102,7 +109,8 @@ def test_it_opens_by_a_button_fits_and_breaks_no_rule(
     page.wait_for_selector("dialog[data-palette][open]")
     page.fill(BOX, "depot")
     page.wait_for_selector(OPTION)
-    box = page.query_selector(".palette-box").bounding_box()
+    come_to_rest(page)
+    box = page.locator(".palette-box").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width
     assert serious_faults(page, "dialog[data-palette]") == []

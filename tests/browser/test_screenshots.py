@@ -38,6 +38,7 @@ from tenants.models import Tenant, User
 from tests.admin.conftest import office
 from tests.browser.conftest import PATIENCE_MS, ROOT
 from tests.browser.past import write_down_days_online, write_down_load
+from tests.browser.ways import come_to_rest
 from tests.conftest import _empty_tables, make_user
 from tests.threads import give_connections_back
 
@@ -176,7 +177,7 @@ def shot(company: Company, web_process: str, browser_process: Any) -> Shot:
         page.wait_for_selector(ready)
         if before is not None:
             before(page)
-        page.evaluate("document.fonts.ready")
+        come_to_rest(page)
         FOLDER.mkdir(exist_ok=True)
         file = Path(FOLDER / f"{name}.png")
         page.screenshot(path=str(file), animations="disabled")

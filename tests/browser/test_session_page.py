@@ -13,8 +13,9 @@ from tenants.context import tenant_transaction
 from tenants.models import Tenant, User
 from tests.admin.readings_data import make_busy
 from tests.api.conftest import bring_online, make_session, make_station
-from tests.browser.axe import TOLERATED_PX, faults, overflow
-from tests.browser.conftest import PATIENCE_MS, Open
+from tests.browser.axe import assert_fits, faults
+from tests.browser.conftest import Open
+from tests.browser.ways import follow
 
 pytestmark = pytest.mark.browser
 HOUR = timedelta(hours=1)
@@ -59,7 +60,6 @@ def address(session: Transaction) -> str:
 def test_one_question_and_then_the_answer_on_the_same_page(
     session: Transaction, tenant: Tenant, alice: User, signed_in: Open
 ) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     page = signed_in(address(session))
     page.click(".session-bar .office-buttons >> text=Stop charging")
     dialog = page.locator("#stop-question")
@@ -67,7 +67,7 @@ def test_one_question_and_then_the_answer_on_the_same_page(
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     page.click(".session-bar .office-buttons >> text=Stop charging")
-    dialog.locator("button[type=submit]").click()
+    follow(page, dialog.locator("button[type=submit]"))
     expect(page.locator(".session-stop")).to_contain_text("Stop asked for by alice")
     page.evaluate("window.notReloaded = true")
     with tenant_transaction(tenant.pk):
@@ -92,7 +92,6 @@ def test_one_question_and_then_the_answer_on_the_same_page(
 def test_figures_and_what_happens_follow_without_a_reload(
     session: Transaction, tenant: Tenant, alice: User, signed_in: Open
 ) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     page = signed_in(address(session))
     expect(page.locator(".session-figures")).to_contain_text("6.2 kW")
     page.evaluate("window.notReloaded = true")
@@ -118,7 +117,7 @@ def test_it_fits_every_screen_and_everybody_can_read_it(
     session: Transaction, alice: User, signed_in: Open, width: int, scheme: str
 ) -> None:
     page = signed_in(address(session), width, scheme)
-    page.wait_for_function("!!document.querySelector('[data-range]').textContent")
+    expect(page.locator("[data-range]")).not_to_be_empty()
     assert faults(page, ".session-page") == []
 
 
@@ -126,4 +125,4 @@ def test_the_list_stands_on_every_screen(session: Transaction, alice: User, sign
     for width in (1440, 390):
         page: Any = signed_in("/admin/chargepoints/transaction/", width)
         expect(page.locator("#result_list")).to_contain_text("TAG")
-        assert overflow(page) <= TOLERATED_PX
+        assert_fits(page)

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from chargepoints.models import ChargePoint, Command
 from smartcharging.models import Allotment, Circuit
@@ -11,11 +12,13 @@ from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.admin.smart_charging_data import make_circuit, make_connectors, make_member, make_profile, make_rounds
 from tests.api.conftest import bring_online, make_session, make_station
+from tests.browser.axe import assert_fits
 from tests.browser.conftest import Open
+from tests.browser.ways import follow
 
 pytestmark = pytest.mark.browser
 POINTS = "(canvas) => Chart.getChart(canvas).data.datasets.map((set) => set.data.map((point) => point.y))"
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+HAS_POINT = f"([key, line, wanted]) => ({POINTS})(document.querySelector(`[data-chart=${{key}}] canvas`))[line]?.includes(wanted)"
 
 
 @pytest.fixture
@@ -45,35 +48,34 @@ def test_a_profile_is_drawn_while_it_is_typed_and_sent(
     station: ChargePoint, tenant: Tenant, signed_in: Open, width: int, scheme: str
 ) -> None:
     page = signed_in(f"/admin/chargepoints/chargepoint/{station.pk}/profiles/", width, scheme)
-    page.wait_for_function("!!Chart.getChart(document.querySelector('[data-chart=composite] canvas'))")
-    assert 16 in page.locator("[data-chart=composite] canvas").evaluate(POINTS)[0]
+    page.wait_for_function(HAS_POINT, arg=["composite", 0, 16])
     page.click("button[data-unit=W]")
-    assert 11.04 in page.locator("[data-chart=composite] canvas").evaluate(POINTS)[0]
-    assert page.evaluate(OVERFLOW) <= 1
+    page.wait_for_function(HAS_POINT, arg=["composite", 0, 11.04])
+    assert_fits(page)
 
-    page.click("text=New profile")
+    follow(page, "text=New profile")
     page.wait_for_selector("[data-chart=result] .chart-key")
     page.wait_for_selector("text=It changes nothing in this time")
     page.fill("input[name=stack_level]", "2")
     page.locator("input[name=limit]").nth(0).fill("24")
     # At once, without the server.
-    assert 24 in page.locator("[data-chart=profile] canvas").evaluate(POINTS)[0]
-    page.wait_for_function(f"({POINTS})(document.querySelector('[data-chart=result] canvas'))[0].includes(24)")
+    page.wait_for_function(HAS_POINT, arg=["profile", 0, 24])
+    page.wait_for_function(HAS_POINT, arg=["result", 0, 24])
     # With the keyboard: a row below, and its fault at its field.
     page.locator("input[name=limit]").nth(1).press("Enter")
-    assert page.locator("[data-periods] tr").count() == 3
+    expect(page.locator("[data-periods] tr")).to_have_count(3)
     page.wait_for_selector("[data-periods] tr:nth-child(3) [data-fault=limit] li")
     page.locator("input[name=limit]").nth(2).press("Alt+Delete")
-    assert page.locator("[data-periods] tr").count() == 2
+    expect(page.locator("[data-periods] tr")).to_have_count(2)
     page.fill("input[name=stack_level]", "99")
     page.wait_for_selector("[data-fault=stack_level] >> text=stack_level_too_high")
     page.fill("input[name=stack_level]", "2")
-    page.wait_for_function("!document.querySelector('[data-fault=stack_level]').textContent")
+    expect(page.locator("[data-fault=stack_level]")).to_be_empty()
     page.select_option("select[name=kind]", "weekly")
-    assert page.locator("select[name=day]").nth(0).is_visible()
+    expect(page.locator("select[name=day]").nth(0)).to_be_visible()
     page.select_option("select[name=kind]", "daily")
-    assert page.evaluate(OVERFLOW) <= 1
-    page.click("text=Send to the charge point")
+    assert_fits(page)
+    follow(page, "text=Send to the charge point")
     page.wait_for_selector("text=Waiting for the station")
     with tenant_transaction(tenant.pk):
         payload = Command.objects.get(action="SetChargingProfile").payload
@@ -86,11 +88,11 @@ def test_the_load_of_a_circuit_refreshes_itself(
 ) -> None:
     page = signed_in("/admin/smartcharging/circuit/", width, scheme)
     page.wait_for_selector("text=0 A of 16 A allotted")
-    assert page.evaluate(OVERFLOW) <= 1
-    page.click("a:has-text('Depot')")
-    page.wait_for_function("!!document.querySelector('[data-range]').textContent")
+    assert_fits(page)
+    follow(page, "a:has-text('Depot')")
+    expect(page.locator("[data-range]")).not_to_be_empty()
     assert max(page.locator("[data-chart=load-L1] canvas").evaluate(POINTS)[1]) > 40
-    assert page.evaluate(OVERFLOW) <= 1
+    assert_fits(page)
     with tenant_transaction(tenant.pk):
         Allotment.objects.update(sent_a=9, worst_a=9)
     page.wait_for_selector("text=0 A of 9 A allotted")

@@ -9,7 +9,8 @@ from metering.models import Tariff
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.browser.axe import look_over
-from tests.browser.conftest import PATIENCE_MS, Open
+from tests.browser.conftest import Open
+from tests.browser.ways import come_to_rest, follow
 
 pytestmark = pytest.mark.browser
 DAY = {
@@ -21,11 +22,11 @@ ALWAYS = {"price_components": [{"type": "ENERGY", "price": 0.3, "vat": 20, "step
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_a_tariff_is_written_row_by_row(tenant: Tenant, signed_in: Open, width: int, scheme: str) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     page = signed_in("/admin/metering/tariff/add/", width, scheme)
-    page.wait_for_selector("#tariff-answer", state="attached")
+    expect(page.locator("#tariff-answer")).to_be_attached()
+    come_to_rest(page)
     # Nothing is wrong before anything was typed.
-    assert page.locator("[data-fault] li").count() == 0
+    expect(page.locator("[data-fault] li")).to_have_count(0)
     rate = page.locator("[data-rows] > [data-rate]")
     total = page.locator("[data-total]")
     page.fill("input[name=name]", "Day and night")
@@ -64,7 +65,7 @@ def test_a_tariff_is_written_row_by_row(tenant: Tenant, signed_in: Open, width: 
     page.click("[data-switch]")
     expect(rate).to_have_count(2)
     look_over(page)
-    page.click("button[name=_save]")
+    follow(page, "button[name=_save]")
     page.wait_for_url("**/admin/metering/tariff/")
     with tenant_transaction(tenant.pk):
         assert Tariff.objects.get().elements == [DAY, ALWAYS]

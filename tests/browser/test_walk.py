@@ -3,8 +3,6 @@
 At a desk and on a phone, light and dark; every page on the way fits its window and can be read by all.
 """
 
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,19 +11,20 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from chargepoints.models import ChargePoint, IdTag, SecurityProfile, StationConnection
+from chargepoints.models import BulkCommand, ChargePoint, ConfigurationKey, IdTag, SecurityProfile, StationConnection
 from chargepoints.services.bulk_progress import advance_bulks
 from metering.alerts.tasks import watch_stations
-from metering.models import Tariff, TariffAssignment
+from metering.models import Alert, Tariff, TariffAssignment
 from metering.pricing.tasks import make_due_records
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant, User
 from tests.api.conftest import make_station
 from tests.browser.axe import look_over
-from tests.browser.conftest import PATIENCE_MS, Open
+from tests.browser.conftest import Open
 from tests.browser.plugged import PluggedStation
 from tests.browser.test_bulk_work import WRONG, choose_file
-from tests.stations import PATIENCE_S
+from tests.browser.ways import follow, leaving
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 IDENTITY, DRIVER = "WALL-1", "DRIVER-1"
@@ -71,22 +70,18 @@ def plugged(web: str, row: ChargePoint) -> Iterator[PluggedStation]:
     with PluggedStation(web, f"/ocpp/acme/{IDENTITY}") as station:
         yield station
     # The gateway takes it offline before the tables are emptied.
-    deadline = time.monotonic() + PATIENCE_S
-    while _is_online():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.05)
+    wait_until(lambda: not _exists(StationConnection))
 
 
-def _is_online() -> bool:
+def _exists(model: type[Any], **sought: Any) -> bool:
     with system_transaction():
-        return StationConnection.objects.exists()
+        return bool(model.objects.filter(**sought).exists())
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
 def test_an_operator_walks_through_a_day(
     web: str, new_page: Open, alice: User, row: ChargePoint, plugged: PluggedStation, width: int, scheme: str
 ) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     walk = Walk(new_page(width, scheme), web, row, plugged)
     signs_in(walk)
     finds_the_station(walk)
@@ -104,7 +99,7 @@ def signs_in(walk: Walk) -> None:
     look_over(page, "sign-in")
     page.fill("input[name=username]", "alice")
     page.fill("input[name=password]", "alicealice")
-    page.click("button[type=submit]")
+    follow(page, "button[type=submit]")
     expect(page.locator("[data-tile=online]")).to_contain_text("1")
     look_over(page, "overview")
 
@@ -112,20 +107,23 @@ def signs_in(walk: Walk) -> None:
 def finds_the_station(walk: Walk) -> None:
     page = walk.page
     page.click("[data-palette-open]:visible")
-    page.keyboard.type("wall")
+    expect(page.locator(".palette [role=combobox]")).to_be_focused()
+    # At once: a slow typist would be answered in between as well.
+    page.keyboard.insert_text("wall")
     expect(page.locator(".palette [role=option]").first).to_contain_text(IDENTITY)
     look_over(page, "search")
-    page.keyboard.press("Enter")
+    with leaving(page):
+        page.keyboard.press("Enter")
     page.wait_for_url(f"**{reverse('admin:chargepoints_chargepoint_change', args=[walk.row.pk])}")
     look_over(page, "charge point")
 
 
 def starts_a_session_and_sees_power_rise(walk: Walk) -> None:
     page, station = walk.page, walk.station
-    page.click(".station-buttons >> text=Start a session")
+    follow(page, ".station-buttons >> text=Start a session")
     page.fill("input[name=id_tag]", DRIVER)
     look_over(page, "start")
-    page.click("button:text-is('Start')")
+    follow(page, "button:text-is('Start')")
     page.wait_for_selector("text=Reply")
     look_over(page, "command")
     walk.goes_to("board")
@@ -138,63 +136,63 @@ def starts_a_session_and_sees_power_rise(walk: Walk) -> None:
         expect(tile).to_contain_text(shown)
     assert page.evaluate("window.notReloaded")
     look_over(page, "board")
-    tile.click()
-
-
-def opens_again(page: Any) -> None:
-    """The page of a session that has ended opens itself anew, once: that may come in between."""
-    from playwright.sync_api import Error
-
-    for _ in range(2):
-        try:
-            page.goto(page.url)
-            return
-        except Error:
-            page.wait_for_load_state()
-    page.goto(page.url)
+    follow(page, tile)
 
 
 def stops_it_and_reads_the_cost(walk: Walk) -> None:
     page = walk.page
-    page.wait_for_selector(".session-bar")
-    # Before its scripts run, the button leads to a page of its own.
-    page.wait_for_load_state()
     page.click(".session-bar .office-buttons >> text=Stop charging")
+    expect(page.locator("#stop-question")).to_be_visible()
     look_over(page, "stop?")
-    page.click("#stop-question button[type=submit]")
+    follow(page, "#stop-question button[type=submit]")
     expect(page.locator(".session-reason")).to_contain_text("Stopped remotely")
-    make_due_records()
-    opens_again(page)
+    # Once it has ended, the page opens itself anew, without the bar.
+    expect(page.locator(".session-bar")).to_have_count(0)
+    # Not before its readings have been written down.
+    wait_until(make_due_records)
+    page.goto(page.url)
     expect(page.locator(".session-figures")).to_contain_text("7.500 kWh")
     expect(page.locator(".session-figures")).to_contain_text(COST)
     look_over(page, "session")
 
 
+def _alert_is_open() -> bool:
+    watch_stations()
+    return _exists(Alert, kind=Alert.Kind.FAULT)
+
+
 def acknowledges_an_alert(walk: Walk) -> None:
     page = walk.page
     walk.station.show_status("Faulted", "GroundFailure")
-    watch_stations()
+    wait_until(_alert_is_open)
     walk.goes_to("index")
-    page.click("[data-tile=alerts] a")
+    follow(page, "[data-tile=alerts] a")
     look_over(page, "alerts")
-    page.click("#result_list a:has-text('GroundFailure')")
+    follow(page, "#result_list a:has-text('GroundFailure')")
     look_over(page, "alert")
-    page.click("a:text-is('Acknowledge')")
+    follow(page, "a:text-is('Acknowledge')")
     look_over(page, "acknowledge?")
-    page.click("#content button[type=submit]")
+    follow(page, "#content button[type=submit]")
     page.wait_for_selector("text=acknowledged")
     walk.station.show_status("Available")
 
 
 def edits_a_key(walk: Walk) -> None:
     page = walk.page
+    # The gateway asked for it when the station came.
+    wait_until(lambda: _exists(ConfigurationKey, key="HeartbeatInterval"))
     walk.goes_to("charge_point_configuration", walk.row.pk)
     look_over(page, "configuration")
-    page.locator("tr", has_text="HeartbeatInterval").locator("a:text-is('Change')").click()
+    follow(page, page.locator("tr", has_text="HeartbeatInterval").locator("a:text-is('Change')"))
     page.fill("[name=value]", "120")
     look_over(page, "key")
-    page.click("text=Keep and send")
+    follow(page, "text=Keep and send")
     expect(page.locator("tr", has_text="HeartbeatInterval")).to_contain_text("120")
+
+
+def _bulk_is_done() -> bool:
+    advance_bulks()
+    return _exists(BulkCommand, state=BulkCommand.State.FINISHED)
 
 
 def resets_all_that_match(walk: Walk) -> None:
@@ -203,19 +201,22 @@ def resets_all_that_match(walk: Walk) -> None:
     look_over(page, "charge points")
     page.check("#action-toggle")
     page.select_option("select[name=action]", "reset_many")
-    page.click("button[name=index]")
+    follow(page, "button[name=index]")
     page.select_option("select[name=payload-type]", "Soft")
     look_over(page, "reset")
-    page.click("button:has-text('Look it over')")
+    follow(page, "button:has-text('Look it over')")
     page.wait_for_selector("text=1 online, 0 offline")
     look_over(page, "reset?")
-    page.click("button:has-text('Send to 1 charge point')")
+    follow(page, "button:has-text('Send to 1 charge point')")
     page.wait_for_selector("text=0 of 1 done")
-    advance_bulks()
+    # A row that somebody else holds is left to the next round.
+    wait_until(advance_bulks)
     page.wait_for_selector("text=Accepted")
-    advance_bulks()
+    wait_until(_bulk_is_done)
     page.wait_for_selector("text=1 of 1 done")
     look_over(page, "bulk")
+    # It answers before it does what it is told.
+    wait_until(lambda: walk.station.resets)
     assert walk.station.resets == ["Soft"]
 
 
