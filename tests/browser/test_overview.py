@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -17,7 +18,7 @@ from tenants.models import Tenant
 from tests.api.conftest import make_session, make_station
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
-from tests.browser.ways import follow
+from tests.browser.ways import follow, leaving
 
 pytestmark = pytest.mark.browser
 
@@ -63,6 +64,27 @@ def test_figures_change_without_a_reload_and_what_is_open_stays_open(signed_in: 
     # Who goes by keyboard is where they were.
     expect(page.locator("[data-tile=alerts] a")).to_be_focused()
     expect(page.locator("[data-refresh-mark]")).to_have_text("live")
+
+
+def test_a_click_is_not_lost_where_its_figure_changes_meanwhile(signed_in: Open, session: Transaction) -> None:
+    page = signed_in("/admin/")
+    link = page.locator("[data-tile=power] a")
+    link.hover()
+    with page.expect_response("**/tiles/") as answered:
+        page.route("**/tiles/", lambda route: press_and_go_on(page, session, route), times=1)
+    answered.value.finished()
+    before = page.url
+    with leaving(page):
+        page.mouse.up()
+    assert page.url != before
+
+
+def press_and_go_on(page: Any, session: Transaction, route: Any) -> None:
+    """While the page asks for its figures, the button goes down, and one of them changes."""
+    with tenant_transaction(session.tenant_id):
+        Transaction.objects.filter(pk=session.pk).update(last_power_w=22_000, last_reading_at=timezone.now())
+    page.mouse.down()
+    route.continue_()
 
 
 def test_charts_say_in_words_and_tables_what_they_draw(signed_in: Open, session: Transaction) -> None:

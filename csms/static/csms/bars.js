@@ -37,6 +37,7 @@
         },
       });
       // Until it shows something: what it will be of.
+      this.chart.canvas.setAttribute("role", "img");
       this.chart.canvas.setAttribute("aria-label", this.texts.energy);
       card.addEventListener("click", (event) => {
         const button = event.target.closest("button");

@@ -118,6 +118,7 @@
         plugins: [band, selection],
       });
       // Until it shows something: what it will be of.
+      this.chart.canvas.setAttribute("role", "img");
       this.chart.canvas.setAttribute("aria-label", this.title);
       const { scales } = this.chart.options;
       scales.right.grid.drawOnChartArea = false;

@@ -43,6 +43,7 @@
         },
       });
       // Until it shows something: what it will be of.
+      this.chart.canvas.setAttribute("role", "img");
       this.chart.canvas.setAttribute("aria-label", card.querySelector("h2").textContent);
       card.querySelector("[data-table]").addEventListener("toggle", () => this.table());
       onTheme(() => this.paint());

@@ -1,6 +1,19 @@
 // Fetches the part of a page marked data-refresh="url" every few seconds, and says when that fails.
 // Where the answer has pieces marked data-part, only those of the page that differ are replaced.
 document.addEventListener("DOMContentLoaded", () => {
+  // What is replaced between a button's way down and up loses its click. (Whoever holds it for long is not waited for.)
+  const HELD_MS = 10000;
+  let free = Promise.resolve();
+  document.addEventListener("pointerdown", () => {
+    free = new Promise((resolve) => {
+      // The click comes after the button is up.
+      const up = () => window.setTimeout(resolve, 0);
+      document.addEventListener("pointerup", up, { once: true });
+      document.addEventListener("pointercancel", up, { once: true });
+      window.setTimeout(resolve, HELD_MS);
+    });
+  }, true);
+
   // What somebody has scrolled, opened or reached by keyboard stays so.
   const put = (place, html) => {
     const scrolled = [...place.querySelectorAll(".office-scroll")].map((box) => box.scrollLeft);
@@ -33,7 +46,9 @@ document.addEventListener("DOMContentLoaded", () => {
           const answer = await fetch(part.dataset.refresh, { headers: { "X-Requested-With": "fetch" } });
           if (answer.redirected) { window.location.reload(); return; }
           if (!answer.ok) throw new Error(answer.statusText);
-          show(part, await answer.text());
+          const text = await answer.text();
+          await free;
+          show(part, text);
           if (mark) mark.textContent = mark.dataset.live;
         } catch {
           if (mark) mark.textContent = mark.dataset.lost;
