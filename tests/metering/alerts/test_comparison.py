@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from metering.alerts import comparison
 from metering.alerts.comparison import ACTIVE_PER_STATION
 from metering.alerts.loading import Loaded, OpenAlert
 from metering.alerts.words import BACK, NOT_COMPARED, SESSION_ENDED
@@ -166,7 +167,9 @@ def test_a_clock_far_ahead_does_not_blind_it(warm: Seen) -> None:
     assert len(told) == 1
 
 
-def test_a_changed_threshold_holds_from_the_next_reading(warm: Seen) -> None:
+def test_a_changed_threshold_holds_from_the_next_reading(warm: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The readings are of when the run of all tests began, which is a while ago.
+    monkeypatch.setattr(comparison, "FORGET_AFTER", timedelta(days=1))
     wider = rule("Temperature", high=90)
     (begun,) = warm.reads(TEMPERATURE, 80)
     (old,) = list(warm.comparison._rules[TENANT].rows)
