@@ -21,6 +21,7 @@ import websockets
 
 from chargepoints.gateway import runtime
 from csms.asgi import application
+from csms.local.ports import choose
 
 ROOT = Path(__file__).resolve().parents[1]
 TIME = "2026-11-20T10:00:00Z"
@@ -28,6 +29,17 @@ TIME = "2026-11-20T10:00:00Z"
 PATIENCE_S = 60
 # What handlers have to end in when the gateway goes.
 GRACE_S = 5
+
+
+# A process of its own, that gives what is under way as long as the tests do.
+PATIENT_GATEWAY = """
+import sys
+import uvicorn
+from csms.asgi import application
+from chargepoints.gateway import runtime
+runtime.DRAIN_S = float(sys.argv[2])
+uvicorn.run(application, port=int(sys.argv[1]), ws="websockets-sansio", log_level="error")
+"""
 
 
 class Station:
@@ -176,12 +188,9 @@ class SecondGateway:
 @pytest.fixture
 async def second_gateway(gateway: str) -> AsyncIterator[SecondGateway]:
     """Another gateway process on the same database and Redis."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).parent / "uvicorn"), "csms.asgi:application", "--port", str(port)]
+    port = choose(None)
     process = subprocess.Popen(
-        [*command, "--ws", "websockets-sansio", "--log-level", "error"],
+        [sys.executable, "-c", PATIENT_GATEWAY, str(port), str(PATIENCE_S)],
         cwd=ROOT,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
     )
@@ -196,4 +205,4 @@ async def second_gateway(gateway: str) -> AsyncIterator[SecondGateway]:
             await asyncio.sleep(0.05)
     yield SecondGateway(f"ws://127.0.0.1:{port}", process)
     process.send_signal(signal.SIGTERM)
-    await asyncio.to_thread(process.wait, PATIENCE_S)
+    await asyncio.to_thread(process.wait, 2 * PATIENCE_S)

@@ -1,7 +1,9 @@
 """People at their browsers, and a tenant that has one row of everything."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
@@ -41,10 +43,11 @@ from metering.models import (
 )
 from smartcharging.models import Circuit, EnergyPrice, IdTagNeed, LimitSent, ProfileTemplate
 from tenants.context import system_transaction, tenant_transaction
-from tenants.models import OutboxEvent, Role, Tenant, User, Webhook, WebhookDelivery
+from tenants.models import OutboxEvent, Role, Tenant, User, Webhook, WebhookDelivery, authenticator
 from tenants.services.api_keys import issue_api_key
 from tenants.services.audit import record
 from tenants.services.invitations import invite
+from tests.admin import people_cast
 from tests.api.conftest import bring_online, make_session, make_station
 from tests.conftest import make_user
 
@@ -57,6 +60,14 @@ def office(user: User) -> Client:
     answer = client.post(reverse("admin:login"), {"username": user.username, "password": user.username * 2})
     assert answer.status_code == 302, answer.content[:500]
     return client
+
+
+@pytest.fixture(autouse=True)
+def _no_code_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The codes of an app change every half minute: not between showing one and looking at it."""
+    begun = time.time()
+    for module in (authenticator, people_cast):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: begun))
 
 
 @pytest.fixture

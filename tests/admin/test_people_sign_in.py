@@ -28,6 +28,7 @@ from tests.admin.people_cast import (
 )
 from tests.api.conftest import client_of
 from tests.conftest import make_user
+from tests.stations import PATIENCE_S
 
 TOKEN = "/api/v1/auth/token"
 EVENTS = "/api/v1/events"
@@ -86,12 +87,16 @@ def test_a_code_passes_once(alice: User) -> None:
     assert "used already" in show(waiting(), code).content.decode()
 
 
-def test_wrong_codes_make_one_wait_longer_and_longer(tenant: Tenant, alice: User) -> None:
+def test_wrong_codes_make_one_wait_longer_and_longer(
+    tenant: Tenant, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     enrol(alice)
     browser = waiting()
-    show(browser, "000000")
-    # Even the right one, for a while.
-    assert "Try again in" in show(browser, code_of(alice)).content.decode()
+    with monkeypatch.context() as longer:
+        longer.setattr(Authenticator, "get_throttle_factor", lambda device: PATIENCE_S)
+        show(browser, "000000")
+        # Even the right one, for a while.
+        assert "Try again in" in show(browser, code_of(alice)).content.decode()
     with system_transaction():
         device = Authenticator.objects.get()
         device.throttling_failure_count = 40
@@ -211,7 +216,8 @@ def test_platform_staff_are_asked_where_the_system_is_set_so(tenant: Tenant, set
     assert answer.redirect_chain[-1][0] == reverse("admin:two_factor")
 
 
-def test_a_token_takes_the_code_as_well(alice: User, redis_clean: Any) -> None:
+def test_a_token_takes_the_code_as_well(alice: User, redis_clean: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Authenticator, "get_throttle_factor", lambda device: PATIENCE_S)
     codes = enrol(alice)
     given = {"username": "alice", "password": "alicealice"}
     client = APIClient()

@@ -20,6 +20,12 @@ from tests.smartcharging.profile_rows.fleet import a_profile, bring_online, inst
 from tests.stations import Connect
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as may be asked for: the answer is there sooner."""
+    monkeypatch.setattr("smartcharging.api.composite.DEFAULT_WAIT_S", 30)
+
+
 def test_the_composite_schedule_is_worked_out(api: APIClient, tenant: Tenant, online: ChargePoint) -> None:
     install(tenant, online, a_profile("station_max", profile_id=1, kind="absolute", limit=20), 0)
     session = make_session(online, started_at=timezone.now())
@@ -67,7 +73,7 @@ async def test_the_station_is_asked_for_its_own(api: APIClient, tenant: Tenant, 
         assert reply.json()["data"]["chargingSchedulePeriod"] == [
             {"startPeriod": 0, "limit": 9.5, "numberPhases": None}
         ]
-        sent = await asyncio.to_thread(post, api, PROFILE, 1, f"{PROFILES}?wait=10")
+        sent = await asyncio.to_thread(post, api, PROFILE, 1, f"{PROFILES}?wait=30")
         assert sent.json()["data"]["status"] == "installed"
         cp.answers["GetCompositeSchedule"] = {"status": "Rejected"}
         refused = await asyncio.to_thread(api.get, path)

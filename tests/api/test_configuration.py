@@ -16,6 +16,12 @@ from tests.stations import Connect
 URL = "/api/v1/chargepoints/CP1/configuration"
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as may be asked for: the answer is there sooner."""
+    monkeypatch.setattr("chargepoints.api.configuration.DEFAULT_WAIT_S", 30)
+
+
 def test_wanted_stands_against_reported(api: APIClient, station: ChargePoint) -> None:
     report(station, MeterValueSampleInterval="900")
     report(station, readonly=True, NumberOfConnectors="1")

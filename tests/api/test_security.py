@@ -109,7 +109,7 @@ async def test_075_076_root_certificates_over_rest(api: APIClient, tenant: Tenan
         }
 
         async def post(path: str, body: dict[str, Any]) -> Any:
-            answer = await asyncio.to_thread(api.post, f"{CP1}/{path}?wait=10", body)
+            answer = await asyncio.to_thread(api.post, f"{CP1}/{path}?wait=30", body)
             assert answer.status_code == 202, answer.content
             return answer.json()["data"]
 
@@ -142,7 +142,7 @@ async def test_074_a_station_renews_its_certificate_and_it_can_be_revoked(
     async with connect() as station:
         await station.boot()
         station.answers["ExtendedTriggerMessage"] = {"status": "Accepted"}
-        answer = await asyncio.to_thread(api.post, f"{CP1}/renew-certificate?wait=10")
+        answer = await asyncio.to_thread(api.post, f"{CP1}/renew-certificate?wait=30")
         assert answer.json()["data"]["payload"] == {"requestedMessage": "SignChargePointCertificate"}
         await get_certificate(tenant, station, csr_of())
     (row,) = (await asyncio.to_thread(api.get, f"{CP1}/certificates")).json()["data"]
@@ -160,7 +160,7 @@ async def test_073_a_password_is_rotated_and_never_shown(api: APIClient, tenant:
     async with connect(password=password) as station:
         await station.boot()
         station.answers["ChangeConfiguration"] = {"status": "Accepted"}
-        answer = await asyncio.to_thread(api.post, f"{CP1}/rotate-password?wait=10")
+        answer = await asyncio.to_thread(api.post, f"{CP1}/rotate-password?wait=30")
         new = next(payload["value"] for action, payload in station.asked if action == "ChangeConfiguration")
         listed = await asyncio.to_thread(api.get, f"{BASE}/commands")
         assert new not in (answer.content + listed.content).decode()

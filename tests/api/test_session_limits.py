@@ -98,7 +98,7 @@ async def test_a_remote_start_carries_limits_to_its_session(api: APIClient, tena
         await stored(tenant, lambda: IdTag.objects.create(tenant=tenant, token="TAG", token_key="tag"))
         station.answers["RemoteStartTransaction"] = {"status": "Accepted"}
         body = {"idTag": "TAG", "limits": {"maxEnergyWh": "10000", "maxCost": "5"}}
-        answer = await asyncio.to_thread(api.post, f"{BASE}/chargepoints/CP1/remote-start?wait=5", body)
+        answer = await asyncio.to_thread(api.post, f"{BASE}/chargepoints/CP1/remote-start?wait=30", body)
         assert answer.status_code == 202, answer.content
         assert station.asked[-1] == ("RemoteStartTransaction", {"idTag": "TAG"})
         await station.start(timestamp=NOW.isoformat())

@@ -180,7 +180,7 @@ async def test_frames_over_the_limit_close_with_1009(tenant: Tenant, connect: Co
 
 
 async def test_a_flood_of_frames_closes_with_1008(tenant: Tenant, connect: Connect, settings: Any) -> None:
-    settings.GATEWAY_FRAME_BURST = 5
+    settings.GATEWAY_FRAME_BURST, settings.GATEWAY_FRAMES_PER_SECOND = 5, 1
     async with connect() as station:
         for _ in range(20):
             await station.send("")

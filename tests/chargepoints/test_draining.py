@@ -20,11 +20,21 @@ from tenants.models import Tenant
 from tests.chargepoints.test_commands import ends, send, state_of
 from tests.chargepoints.test_connection import stored
 from tests.conftest import eventually
-from tests.stations import Connect, SecondGateway, connect_to
+from tests.stations import PATIENCE_S, Connect, SecondGateway, connect_to
 
 SERVICE_RESTART = 1012
-BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
+# Tables of the other workers' databases have the same numbers.
+BLOCKED = """
+SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()
+WHERE NOT granted AND relation = %s::regclass
+"""
 SESSIONS, PLACES = "chargepoints_transaction", "chargepoints_stationconnection"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is under way may take its time."""
+    monkeypatch.setattr(runtime, "DRAIN_S", PATIENCE_S)
 
 
 def owner() -> "psycopg.Connection[Any]":
@@ -75,6 +85,7 @@ async def test_what_is_being_handled_is_answered_before_the_station_is_sent_away
 async def test_who_is_just_coming_in_is_turned_away_and_holds_no_place(tenant: Tenant, connect: Connect) -> None:
     async with connect() as station:
         await station.boot()
+    await eventually(lambda: stored(tenant, lambda: not StationConnection.objects.exists()))
     with locked(PLACES):
         coming = asyncio.create_task(turns_away(connect, "CP1"))
         await waits_for(PLACES)
@@ -146,4 +157,4 @@ async def test_the_signal_drains_first(tenant: Tenant, second_gateway: SecondGat
             await eventually(lambda: turns_away(partial(connect_to, second_gateway.address)))
         assert (await start)["transactionId"] > 0
         assert await station.closed() == SERVICE_RESTART
-    await asyncio.to_thread(second_gateway.process.wait, 60)
+    await asyncio.to_thread(second_gateway.process.wait, PATIENCE_S)

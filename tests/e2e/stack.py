@@ -6,6 +6,9 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,15 @@ from tests.benchmarks.server import FLAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "csms"
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """For servers that run as a user of their own: pytest's folder is shut to others whenever another run of tests begins."""
+    with tempfile.TemporaryDirectory(prefix="csms-test-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
 
 
 class Stack:

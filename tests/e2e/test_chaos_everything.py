@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.e2e.cluster import Killer
-from tests.scaleout.worlds import World, world_in
+from tests.scaleout.worlds import World, world_of
 
 pytestmark = pytest.mark.chaos
 
@@ -28,10 +28,8 @@ PATIENCE_S = 300
 
 
 @pytest.fixture
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world_in(
-        tmp_path_factory, stations=STATIONS, seed=SEED, gateways=3, webs=2, workers=2, senders=2
-    ) as world:
+async def world() -> AsyncIterator[World]:
+    async with world_of(stations=STATIONS, seed=SEED, gateways=3, webs=2, workers=2, senders=2) as world:
         yield world
 
 

@@ -10,13 +10,12 @@ Run with `scripts/test chaos`; `-s` shows the figures.
 import asyncio
 import statistics
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import eventually
 from tests.e2e.plugs import MAX_A, Journal, Station
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, own_folder
 
 pytestmark = pytest.mark.chaos
 
@@ -85,20 +84,16 @@ FROM smartcharging_limitsent l JOIN chargepoints_command c ON c.id = l.command_i
 
 
 @pytest.fixture
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    # The embedded PostgreSQL runs as a user of its own, who must get in.
-    for parent in (folder, *folder.parents[:3]):
-        if parent.owner() == folder.owner() and str(parent).startswith("/tmp/"):
-            parent.chmod(0o711)
-    stack = Stack(folder)
-    try:
-        stack.shell(MAKE_TENANT)
-        for start in (stack.start_gateway, stack.start_worker, stack.start_beat):
-            start()
-        yield stack
-    finally:
-        stack.close()
+def stack() -> Iterator[Stack]:
+    with own_folder() as folder:
+        stack = Stack(folder)
+        try:
+            stack.shell(MAKE_TENANT)
+            for start in (stack.start_gateway, stack.start_worker, stack.start_beat):
+                start()
+            yield stack
+        finally:
+            stack.close()
 
 
 def wirings() -> dict[str, str]:

@@ -7,7 +7,6 @@ import asyncio
 import random
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from celery import Celery
 from metering.ingest.spill import GROUP, STREAM, VALUES
 from tests.conftest import eventually
 from tests.e2e.charging import TENANT, Fleet
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, own_folder
 
 pytestmark = pytest.mark.chaos
 
@@ -46,20 +45,16 @@ JOIN chargepoints_chargepoint c ON c.id = s.charge_point_id WHERE c.identity LIK
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    # The embedded PostgreSQL runs as a user of its own, who must get in.
-    for parent in (folder, *folder.parents[:3]):
-        if parent.owner() == folder.owner() and str(parent).startswith("/tmp/"):
-            parent.chmod(0o711)
-    stack = Stack(folder)
-    try:
-        stack.shell(MAKE_TENANT)
-        for start in (stack.start_gateway, stack.start_worker, stack.start_beat):
-            start()
-        yield stack
-    finally:
-        stack.close()
+def stack() -> Iterator[Stack]:
+    with own_folder() as folder:
+        stack = Stack(folder)
+        try:
+            stack.shell(MAKE_TENANT)
+            for start in (stack.start_gateway, stack.start_worker, stack.start_beat):
+                start()
+            yield stack
+        finally:
+            stack.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """`scripts/run` from outside: ready, healed, stopped, killed and started again."""
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ import psutil
 import pytest
 
 from csms.local.ports import choose
+from tests.e2e.stack import own_folder
+from tests.stations import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.e2e
@@ -53,6 +56,14 @@ class Running:
         assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def child(self, name: str) -> psutil.Process | None:
+        for child in self.children():
+            # One may end while we look.
+            with contextlib.suppress(psutil.Error):
+                if name in " ".join(child.cmdline()[:2]):
+                    return child
+        return None
+
     def healthy(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.web}/health/ready", timeout=5) as answer:
@@ -70,13 +81,14 @@ def wait(condition: Any, seconds: float, explain: Any = lambda: "") -> None:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    system = Running(tmp_path / "with blanks" / "data")
-    system.data.mkdir(parents=True)
-    yield system
-    if system.process is not None and system.process.poll() is None:
-        system.process.terminate()
-        system.process.wait(60)
+def running() -> Iterator[Running]:
+    with own_folder() as folder:
+        system = Running(folder / "with blanks" / "data")
+        system.data.mkdir(parents=True)
+        yield system
+        if system.process is not None and system.process.poll() is None:
+            system.process.terminate()
+            system.process.wait(PATIENCE_S)
 
 
 def test_it_starts_heals_stops_cleanly_and_survives_being_killed_hard(running: Running) -> None:
@@ -86,9 +98,10 @@ def test_it_starts_heals_stops_cleanly_and_survives_being_killed_hard(running: R
     assert (running.data / "credentials.json").stat().st_mode & 0o777 == 0o600
 
     for name in ("redis-server", "postgres", "uvicorn"):
-        victim = next(child for child in running.children() if name in " ".join(child.cmdline()[:2]))
+        victim = running.child(name)
+        assert victim is not None, name
         victim.kill()
-        wait(lambda victim=victim: not victim.is_running(), 30)
+        wait(lambda victim=victim: not victim.is_running(), PATIENCE_S)
         wait(running.healthy, 300, running.said)
 
     second = subprocess.run(
@@ -106,7 +119,7 @@ def test_it_starts_heals_stops_cleanly_and_survives_being_killed_hard(running: R
     assert running.process is not None
     children = running.children()
     running.process.kill()
-    _gone, alive = psutil.wait_procs(children, timeout=30)
+    _gone, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
     assert alive == []
 
     (running.data.parent / "output").write_bytes(b"")
@@ -114,6 +127,6 @@ def test_it_starts_heals_stops_cleanly_and_survives_being_killed_hard(running: R
     assert json.loads((running.data / "credentials.json").read_text())["password"] == credentials["password"]
     children = running.children()
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(60) == 0
-    _gone, alive = psutil.wait_procs(children, timeout=30)
+    assert running.process.wait(PATIENCE_S) == 0
+    _gone, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
     assert alive == []

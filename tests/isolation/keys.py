@@ -14,6 +14,7 @@ import redis
 from django.conf import settings
 
 from tests.isolation.marks import A, B
+from tests.stations import PATIENCE_S
 
 HERE = "tests/isolation/keys.py"
 # What is heard when nothing more comes.
@@ -83,6 +84,9 @@ def listening() -> Iterator[set[str]]:
     places = {_place(url) for url in (settings.REDIS_URL, settings.REDIS_CACHE_URL)}
     listener = client.pubsub(ignore_subscribe_messages=True)
     listener.psubscribe(*(f"{place}*" for place in places))
+    for _ in places:
+        # Until it is confirmed: another connection's writes may be served first.
+        listener.get_message(timeout=PATIENCE_S)
     last = f"{LAST}{id(heard)}"
 
     def listen() -> None:
@@ -100,7 +104,7 @@ def listening() -> Iterator[set[str]]:
         yield heard
     finally:
         client.set(last, 1, ex=60)
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_S)
         client.delete(last)
         listener.close()
         client.close()

@@ -14,13 +14,12 @@ from chargepoints.models import ChargePoint
 from metering.ingest.connection import AWAY
 from metering.ingest.drain import drain_spill
 from metering.ingest.spill import STREAM, VALUES
-from metering.ingest.store import TIMEOUT_S
 from metering.ingest.writer import IngestUnavailable, SampleWriter
 from tenants.models import Tenant
 from tests.conftest import eventually
 from tests.metering.conftest import NOW, Fetch, message, reading
 from tests.metering.line import Line
-from tests.stations import Connect
+from tests.stations import PATIENCE_S, Connect
 
 COUNT = "SELECT count(*) FROM metering_sample"
 
@@ -41,7 +40,6 @@ def impatient() -> Iterator[None]:
     """Only while a line is silent: on a busy machine a healthy write may take as long."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("metering.ingest.store.TIMEOUT_S", 0.3)
-        patch.setattr("metering.ingest.writer.SPILL_TIMEOUT_S", 0.5)
         yield
 
 
@@ -88,14 +86,14 @@ async def test_a_hung_postgres_delays_one_batch_and_no_later_one(
     await writer.write(one(station, 1))
     postgres_line.freeze()
     with impatient():
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await writer.write(one(station, 2))
     loop = asyncio.get_running_loop()
     started = loop.time()
     for number in range(3, 13):
         await writer.write(one(station, number))
     # One that waited for PostgreSQL would take as long as PostgreSQL is given.
-    assert loop.time() - started < TIMEOUT_S
+    assert loop.time() - started < PATIENCE_S
     assert redis_clean.get(VALUES) == b"11"
     postgres_line.mend()
     await writer.close()
@@ -134,7 +132,8 @@ async def test_both_away_is_refused_and_works_again_later(
     await writer.write(one(station, 1))
     for line in (postgres_line, redis_line):
         getattr(line, way)()
-    with impatient():
+    with impatient(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metering.ingest.writer.SPILL_TIMEOUT_S", 0.5)
         writes = [writer.write(one(station, number)) for number in (2, 3)]
         outcomes = await asyncio.gather(*writes, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [IngestUnavailable] * 2
@@ -162,9 +161,8 @@ async def test_a_full_spill_is_refused_not_overrun(
 
 
 async def test_past_the_buffer_limit_callers_wait_and_none_is_lost(
-    postgres_line: Line, station: ChargePoint, settings: Any, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+    postgres_line: Line, station: ChargePoint, settings: Any, fetch: Fetch
 ) -> None:
-    monkeypatch.setattr("metering.ingest.store.TIMEOUT_S", 60)
     settings.METERING_BUFFER_LIMIT, settings.METERING_FLUSH_INTERVAL_MS = 10, 1
     writer = SampleWriter()
     await writer.write(one(station, 0))
@@ -218,7 +216,7 @@ async def test_a_new_socket_names_a_session_while_the_database_can_not_be_asked(
 
     def look_up(*_: Any) -> None:
         if way == "hangs":
-            over.wait(60)
+            over.wait(PATIENCE_S)
         raise OperationalError("gone")
 
     async with connect() as station:

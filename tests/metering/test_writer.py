@@ -13,6 +13,7 @@ from metering.readings import Kind, SignedValue
 from tenants.context import tenant_transaction
 from tenants.models import Tenant
 from tests.metering.conftest import NOW, REGISTER, Fetch, make_charge_point, message, reading
+from tests.stations import PATIENCE_S
 
 POWER = Kind("Power.Active.Import", "", "Outlet", "W")
 STORED = "SELECT value::text FROM metering_sample ORDER BY at, value"
@@ -49,7 +50,7 @@ async def test_many_callers_share_one_transaction(
 async def test_a_few_values_do_not_wait_for_more(station: ChargePoint, fetch: Fetch, settings: Any) -> None:
     settings.METERING_FLUSH_VALUES, settings.METERING_FLUSH_INTERVAL_MS = 1_000_000, 5
     writer = SampleWriter()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await writer.write(message(station, reading()))
     await writer.close()
     assert await fetch("SELECT count(*) FROM metering_sample") == [(1,)]

@@ -31,6 +31,7 @@ from smartcharging.models import CircuitRound
 from tenants.metrics import result_of
 from tenants.models import Tenant
 from tests.conftest import eventually
+from tests.stations import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +43,7 @@ def value(name: str, **labels: str) -> float:
 def get(port: int, path: str = "/metrics", **headers: str) -> tuple[int, bytes]:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, b""
@@ -170,7 +171,7 @@ async def test_a_stalled_event_loop_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
     before, late = value("csms_event_loop_delay_seconds_sum"), value("csms_event_loop_delay_seconds_count")
     watch = LoopWatch()
     watch.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while value("csms_event_loop_delay_seconds_count") < late + 1:
             await asyncio.sleep(0.01)
         # Nobody else comes to his turn meanwhile.
@@ -231,4 +232,4 @@ def test_worker_beat_and_sender_show_their_metrics_as_they_run(db: None, redis_c
     finally:
         for process in processes:
             process.terminate()
-        assert [process.wait(30) for process in processes] == [0, 0, 0]
+        assert [process.wait(PATIENCE_S) for process in processes] == [0, 0, 0]

@@ -77,7 +77,7 @@ async def test_calls_and_commands_are_traced_from_end_to_end_without_secrets(
         await station.frame("StartTransaction", {"connectorId": "no number", "idTag": TAG})
         answer = await asyncio.to_thread(
             api.post,
-            "/api/v1/chargepoints/CP1/data-transfer?wait=10",
+            "/api/v1/chargepoints/CP1/data-transfer?wait=30",
             {"vendorId": "com.example", "data": KEY_VALUE},
             format="json",
         )

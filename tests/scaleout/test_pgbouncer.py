@@ -20,7 +20,8 @@ from csms.local.ports import HOST, choose
 from csms.local.postgres import SYSTEM_USER
 from tests.conftest import eventually
 from tests.e2e.cluster import Cluster
-from tests.scaleout.worlds import World, cluster_in
+from tests.e2e.stack import own_folder
+from tests.scaleout.worlds import World, cluster_of
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 pytestmark = [
@@ -70,17 +71,17 @@ class Bouncer:
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster_in(tmp_path_factory, gateways=1, webs=1, workers=1, senders=1, CSMS_DB_POOL="0") as cluster:
+def cluster() -> Iterator[Cluster]:
+    with cluster_of(gateways=1, webs=1, workers=1, senders=1, CSMS_DB_POOL="0") as cluster:
         yield cluster
 
 
 @pytest.fixture
-def bouncer(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bouncer]:
-    folder = tmp_path_factory.mktemp("bouncer")
-    bouncer = Bouncer(folder, cluster)
-    yield bouncer
-    process.stop(bouncer.child)
+def bouncer(cluster: Cluster) -> Iterator[Bouncer]:
+    with own_folder() as folder:
+        bouncer = Bouncer(folder, cluster)
+        yield bouncer
+        process.stop(bouncer.child)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.cluster import REDIS, Cluster
-from tests.scaleout.worlds import World, world_in
+from tests.scaleout.worlds import World, world_of
 
 pytestmark = pytest.mark.chaos
 
@@ -25,10 +25,8 @@ AT_ONCE_S = 1.0
 
 
 @pytest.fixture
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world_in(
-        tmp_path_factory, stations=STATIONS, trouble=False, gateways=2, webs=1, workers=1, senders=1
-    ) as world:
+async def world() -> AsyncIterator[World]:
+    async with world_of(stations=STATIONS, trouble=False, gateways=2, webs=1, workers=1, senders=1) as world:
         yield world
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.scaleout.worlds import TENANT, World, world_in
+from tests.scaleout.worlds import TENANT, World, world_of
 from tests.stations import connect_to
 
 pytestmark = pytest.mark.chaos
@@ -22,10 +22,8 @@ DRAINED_S = 60
 
 
 @pytest.fixture
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world_in(
-        tmp_path_factory, stations=STATIONS, trouble=False, gateways=2, webs=2, workers=2, senders=2
-    ) as world:
+async def world() -> AsyncIterator[World]:
+    async with world_of(stations=STATIONS, trouble=False, gateways=2, webs=2, workers=2, senders=2) as world:
         yield world
 
 

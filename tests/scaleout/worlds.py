@@ -6,10 +6,8 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 from celery import Celery
 
@@ -23,6 +21,7 @@ from tests.e2e import journal_checks as checks
 from tests.e2e.cluster import Cluster
 from tests.e2e.journal import MemoryJournal
 from tests.e2e.outside import FeedReader, Orders, Program, Receiver
+from tests.e2e.stack import own_folder
 
 TENANT = "acme"
 # A day of charging in minutes: sessions of five to ninety seconds.
@@ -47,11 +46,9 @@ print(json.dumps([key, secret]))
 
 
 @asynccontextmanager
-async def world_in(
-    factory: pytest.TempPathFactory, *, stations: int, seed: int = 1, trouble: bool = True, **processes: int
-) -> AsyncIterator["World"]:
+async def world_of(*, stations: int, seed: int = 1, trouble: bool = True, **processes: int) -> AsyncIterator["World"]:
     """A world of so many stations on a cluster of these processes; `open` it when the test has looked at it."""
-    with cluster_in(factory, **processes) as cluster:
+    with cluster_of(**processes) as cluster:
         world = World(cluster, stations=stations, seed=seed, trouble=trouble)
         try:
             yield world
@@ -60,18 +57,14 @@ async def world_in(
 
 
 @contextmanager
-def cluster_in(factory: pytest.TempPathFactory, **options: Any) -> Iterator[Cluster]:
+def cluster_of(**options: Any) -> Iterator[Cluster]:
     """Its servers run; its processes don't yet."""
-    folder: Path = factory.mktemp("cluster")
-    # The embedded PostgreSQL runs as a user of its own, who must get in.
-    for parent in (folder, *folder.parents[:3]):
-        if parent.owner() == folder.owner() and str(parent).startswith("/tmp/"):
-            parent.chmod(0o711)
-    cluster = Cluster(folder, METERING_RECORD_AFTER_S="1", **options)
-    try:
-        yield cluster
-    finally:
-        cluster.close()
+    with own_folder() as folder:
+        cluster = Cluster(folder, METERING_RECORD_AFTER_S="1", **options)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
 
 
 class World:

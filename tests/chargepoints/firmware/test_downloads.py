@@ -15,6 +15,7 @@ from chargepoints.models import (
 from chargepoints.services.firmware_updates import Source
 from tenants.context import tenant_transaction
 from tests.chargepoints.firmware.rows import CONTENT, State, download_path, update
+from tests.stations import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("db", "redis_clean")
 
@@ -63,7 +64,7 @@ async def test_a_download_is_streamed_by_the_real_server(
 
     row = await sync_to_async(update)(station, Source(firmware=firmware))
     url = gateway.replace("ws:", "http:") + await sync_to_async(download_path)(row)
-    body = await sync_to_async(lambda: urlopen(url, timeout=10).read(), thread_sensitive=False)()
+    body = await sync_to_async(lambda: urlopen(url, timeout=PATIENCE_S).read(), thread_sensitive=False)()
     assert body == CONTENT
 
 

@@ -4,8 +4,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from chargepoints.models import StationUpload
 from chargepoints.services.upload_sweeps import settle_uploads
 from tenants.models import Tenant
+from tests.chargepoints.test_connection import stored
 from tests.chargepoints.uploads.rows import State, again, outcome, put, request_upload, until
 from tests.conftest import eventually
 from tests.stations import Connect
@@ -25,6 +27,8 @@ async def test_045_diagnostics_from_request_to_file(connect: Connect, tenant: Te
         assert await station.call("DiagnosticsStatusNotification", status="Uploaded") == {}
         # The status came before the file: it is waited for.
         assert (await sync_to_async(again)(upload)).state == State.UPLOADING
+        # Its name is in the answer, which is written down beside what the station says after it.
+        await eventually(lambda: stored(tenant, lambda: StationUpload.objects.get().filename == "diag.tar"))
         path = payload["location"].removeprefix("http://csms.example.com")
         assert (await sync_to_async(put)(path, b"tar")).status_code == 201
         row = await until(upload, State.RECEIVED)

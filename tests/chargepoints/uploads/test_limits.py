@@ -16,13 +16,14 @@ from chargepoints.models import ChargePoint, Command, StationUpload
 from chargepoints.services.upload_sweeps import purge_uploads, settle_uploads
 from tenants.context import tenant_transaction
 from tests.chargepoints.uploads.rows import State, again, ask, files_of, path_for, put
+from tests.stations import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("db", "redis_clean")
 
 
 def send(address: str, method: str, path: str, body: Any) -> int:
     """The status of a request to a real server; 413 where it hung up on a body that was too long."""
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=15)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
     try:
         connection.request(method, path, body)
         return connection.getresponse().status

@@ -25,6 +25,7 @@ from metering.models import Bucket, DirtyRange, Period
 from tenants.context import system_transaction, tenant_transaction
 from tests.metering.aggregation.conftest import Bench, at, every
 from tests.metering.conftest import NOW, message, reading
+from tests.stations import PATIENCE_S
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -99,12 +100,12 @@ def test_two_workers_do_not_aggregate_at_once(bench: Bench) -> None:
     def hold() -> None:
         with aggregation_lock(wait=True):
             held.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE_S)
         connections.close_all()
 
     other = threading.Thread(target=hold)
     other.start()
-    assert held.wait(10)
+    assert held.wait(PATIENCE_S)
     with pytest.raises(Busy):
         aggregate_late_readings()
     go_on.set()

@@ -51,7 +51,8 @@ def test_a_round_of_five_hundred_takes_milliseconds(strategy: str, due: bool) ->
 
 
 def _once(nodes: list[Node], loads: list[Load], rules: Rules) -> float:
-    started = time.perf_counter()
+    # Of this thread alone: what else the machine does is none of it.
+    started = time.thread_time()
     targets = allocate(nodes, loads, rules, NOW).targets
     plan(nodes, loads, targets, rules, NOW)
-    return time.perf_counter() - started
+    return time.thread_time() - started

@@ -1,13 +1,14 @@
 """What is lost on the way, at each point where it can be: the ledger never says less than a station may be following."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connections
 
 from chargepoints.models import Command, CommandState
 from smartcharging.models import Allotment, CircuitRound
-from smartcharging.services import deciding, rebalance
+from smartcharging.services import deciding, ledger, rebalance
 from smartcharging.services.wake import take_wake
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import SystemAlert
@@ -63,7 +64,10 @@ def test_a_crash_after_the_commit_and_before_sending_counts_the_higher_limit(two
     assert two.in_force() == {"A": 16.0, "B": 16.0}
 
 
-def test_a_crash_after_sending_and_before_the_reply_counts_the_higher_limit(two: Yard) -> None:
+def test_a_crash_after_sending_and_before_the_reply_counts_the_higher_limit(
+    two: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "SLOW", timedelta(minutes=5))
     two.round()
     (lowering,) = two.queued()
     two.leave(lowering)
@@ -111,7 +115,9 @@ def test_a_raise_whose_reply_is_lost_counts_until_a_later_limit_is_confirmed(two
     assert two.in_force() == {"A": 0.0, "B": 32.0}
 
 
-def test_a_raise_that_is_refused_counts_no_longer(two: Yard) -> None:
+def test_a_raise_that_is_refused_counts_no_longer(two: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    # However long the next round takes to come, it is not tried again yet.
+    monkeypatch.setattr(ledger, "FIRST_PAUSE", timedelta(minutes=5))
     two.round()
     two.answer_all()
     two.later(31)

@@ -79,7 +79,7 @@ class Site:
                 self._worker.result()
             return all(self.holds(name) == limit for name, limit in amps.items())
 
-        await eventually(held, 40)
+        await eventually(held)
         assert sum(self.holds(name) or 0 for name in self.stations) <= CAPACITY
 
     async def start(self, name: str) -> None:

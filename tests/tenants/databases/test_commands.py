@@ -60,10 +60,10 @@ def test_a_database_that_can_not_be_migrated_is_named_and_the_exit_code_says_so(
 def test_a_tenant_is_moved_and_back_by_command(tenant: Tenant, spare: str, redis_clean: Any) -> None:
     with tenant_transaction(tenant.pk):
         Site.objects.create(tenant=tenant, name="one")
-    said = run("move_tenant", "acme", to=spare, wait=5.0)
+    said = run("move_tenant", "acme", to=spare, wait=60.0)
     assert "acme lives in spare" in said
     assert rows_in(spare, "chargepoints_site", tenant.pk) == 1
-    assert "acme lives in main" in run("move_tenant", "acme", to="main", wait=5.0)
+    assert "acme lives in main" in run("move_tenant", "acme", to="main", wait=60.0)
     assert rows_in("", "chargepoints_site", tenant.pk) == 1
 
 
@@ -87,7 +87,7 @@ def test_a_tenant_of_its_own_database_is_deleted_in_both(tenant: Tenant, spare: 
     move_to(tenant, spare)
     with directory_transaction():
         Tenant.objects.filter(pk=tenant.pk).update(test_data=True)
-    run("delete_tenant", "acme", confirm="acme", no_export=True, wait=5.0)
+    run("delete_tenant", "acme", confirm="acme", no_export=True, wait=60.0)
     assert rows_in(spare, "chargepoints_site", tenant.pk) == 0
     with directory_transaction():
         assert not Tenant.objects.filter(pk=tenant.pk).exists()

@@ -37,12 +37,15 @@ def lose_the_lock() -> None:
     given = {name.lower(): named[name] for name in ("USER", "PASSWORD", "HOST", "PORT")}
     with psycopg.connect(dbname=named["NAME"], autocommit=True, **given) as looking:
         holders = looking.execute(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND granted", [MOVES_LOCK_CLASS]
+            # Other databases of the server have moves of their own.
+            "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database() "
+            "WHERE locktype = 'advisory' AND classid = %s AND granted",
+            [MOVES_LOCK_CLASS],
         ).fetchall()
     assert len(holders) == 1
     pid = holders[0][0]
     with connections["system"].cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 30000)", [pid])
+        cursor.execute("SELECT pg_terminate_backend(%s, 60000)", [pid])
         cursor.execute(HELD, [pid, MOVES_LOCK_CLASS, B.number])
         assert cursor.fetchone() == (False,)
 

@@ -23,6 +23,7 @@ from tests.conftest import wait_until
 from tests.isolation.marks import A, B
 from tests.isolation.stock import add_gateway, fill
 from tests.second_database import SPARE, digests_of, move_to, rows_in
+from tests.stations import PATIENCE_S
 
 pytestmark = pytest.mark.django_db
 STEPS = [
@@ -35,7 +36,7 @@ class KilledError(Exception):
     """The process ends here."""
 
 
-def work(reached: Any = lambda step: None, busy: str = "", wait_s: float = 5.0) -> Work:
+def work(reached: Any = lambda step: None, busy: str = "", wait_s: float = PATIENCE_S) -> Work:
     return Work(still_at_work=lambda tenant: busy, settle_s=0.0, reached=reached, wait_s=wait_s)
 
 
@@ -180,13 +181,13 @@ def test_whoever_is_inside_is_waited_for_and_whoever_comes_late_is_told_so(owned
             with tenant_transaction(B.number):
                 Site.objects.create(tenant_id=B.number, name="written while the move began")
                 inside.set()
-                leave.wait(60)
+                leave.wait(PATIENCE_S)
         finally:
             connections["default"].close()
 
     thread = threading.Thread(target=stay)
     thread.start()
-    assert inside.wait(30)
+    assert inside.wait(PATIENCE_S)
     move = begin_move(slug=B.slug, target=SPARE, actor="test")
     with pytest.raises(NotQuiet, match="still under way"):
         go_on(move, work(wait_s=0.5))

@@ -15,10 +15,12 @@ import aiomqtt
 import pytest
 from django.utils import timezone
 
+from csms.local.ports import choose
 from tenants.context import system_transaction
 from tenants.delivery.mqtt import WrongUrl, client_of, messages_of, publish_feed, take_batch, take_lease
 from tenants.models import FeedCursor, OutboxEvent, Tenant
 from tests.conftest import eventually
+from tests.stations import PATIENCE_S
 from tests.tenants.delivery.test_webhooks import act, tell
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
@@ -29,9 +31,7 @@ class Broker:
     """A mosquitto of the test's own, that can be stopped and started again."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = choose(None)
         self._configuration = folder / "mosquitto.conf"
         self._configuration.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {folder}/passwords\n"
@@ -47,7 +47,7 @@ class Broker:
 
     def start(self) -> None:
         self._process = subprocess.Popen([str(MOSQUITTO), "-c", str(self._configuration)])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
@@ -56,7 +56,7 @@ class Broker:
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -72,28 +72,30 @@ class Subscriber:
 
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, Any], bool]] = []
+        self.listens = asyncio.Event()
 
     def numbers(self) -> list[int]:
         return [payload["data"]["n"] for _, payload, _ in self.got]
 
-    async def listen(self, url: str, ready: asyncio.Event) -> None:
+    async def listen(self, url: str) -> None:
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
                 async with client_of(url) as client:
                     await client.subscribe("ocpp/#", qos=1)
-                    ready.set()
+                    self.listens.set()
                     async for message in client.messages:
                         payload = json.loads(message.payload)
                         self.got.append((str(message.topic), payload, message.retain))
             # The broker is away: again, until the test ends.
+            self.listens.clear()
             await asyncio.sleep(0.05)
 
 
 @pytest.fixture
 async def subscriber(broker: Broker) -> AsyncIterator[Subscriber]:
-    subscriber, ready = Subscriber(), asyncio.Event()
-    task = asyncio.create_task(subscriber.listen(broker.url, ready))
-    await asyncio.wait_for(ready.wait(), 20)
+    subscriber = Subscriber()
+    task = asyncio.create_task(subscriber.listen(broker.url))
+    await asyncio.wait_for(subscriber.listens.wait(), PATIENCE_S)
     yield subscriber
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -107,7 +109,7 @@ async def publisher(tenant: Tenant, broker: Broker, settings: Any) -> AsyncItera
     await eventually(lambda: act(tenant, _has_lease))
     yield
     stop.set()
-    await asyncio.wait_for(task, 40)
+    await asyncio.wait_for(task, PATIENCE_S)
 
 
 def _has_lease() -> bool:
@@ -120,7 +122,7 @@ async def test_events_arrive_in_order_under_their_topics(
 ) -> None:
     await tell(tenant, *range(300), charge_point="CP+1")
     await tell(other_tenant, 900, charge_point="CP2")
-    await eventually(lambda: len(subscriber.got) == 301, 20)
+    await eventually(lambda: len(subscriber.got) == 301)
     topic, payload, _ = subscriber.got[0]
     assert topic == "ocpp/events/acme/CP%2B1/test"
     assert (payload["event_type"], payload["charge_point_id"]) == ("test.numbered", "CP+1")
@@ -137,10 +139,11 @@ async def test_what_happens_while_the_broker_is_away_is_published_when_it_is_bac
     await tell(tenant, *range(2, 50))
     assert not await _published(tenant)
     broker.start()
-    await eventually(lambda: _published(tenant), 40)
+    await eventually(lambda: _published(tenant))
     # A broker keeps nothing for those who weren't there; from here on it goes on.
+    await asyncio.wait_for(subscriber.listens.wait(), PATIENCE_S)
     await tell(tenant, 50)
-    await eventually(lambda: subscriber.numbers()[-1] == 50, 40)
+    await eventually(lambda: subscriber.numbers()[-1] == 50)
 
 
 async def _published(tenant: Tenant) -> bool:
