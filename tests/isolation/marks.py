@@ -68,6 +68,7 @@ _VOLATILE = [
     (re.compile(rb"\d{8}T\d{6}Z"), b"<NOW>"),
     # How long something that goes on has lasted, to the second.
     (re.compile(rb"\b\d+:\d\d:\d\d\b"), b"<NOW>"),
+    (re.compile(rb'("durationSeconds": ?)\d+'), rb"\1<NOW>"),
     # Django's and ours: different in each answer.
     (re.compile(rb'(name="csrfmiddlewaretoken" value=|X-CSRFToken[^"\n]*")[^ >\n]*'), rb"\1-"),
     (re.compile(rb"csrf[a-zA-Z]*(\"|&quot;|&#x27;|')?[=:] ?(\"|&quot;|&#x27;|')?[A-Za-z0-9]{32,}"), b"csrf"),
