@@ -201,8 +201,11 @@ async def test_a_merge_whose_answer_was_lost_does_not_count_twice(
     gateway = Gateway()
     await gateway.take(power(station, 1, clock.at))
     await gateway.live._flush()
-    gateway.live._redis.connection_pool.connection_kwargs["socket_timeout"] = 0.3
-    await gateway.live._redis.connection_pool.disconnect()
+    pool = gateway.live._redis.connection_pool
+    await pool.disconnect()
+    pool.connection_kwargs["socket_timeout"] = 0.3
+    # Those that were made before keep their own patience.
+    pool.reset()
     await gateway.take(power(station, 2, clock.at + SECOND))
     redis_line.swallow_answers()
     await gateway.live._flush()
