@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from tests.conftest import superuser
 from tests.isolation.asking import ask
-from tests.isolation.conftest import Cast
+from tests.isolation.conftest import Cast, where_b_lives
 from tests.isolation.marks import B
 from tests.isolation.operations import Operation, operations
 from tests.isolation.routes import Route, office_routes
@@ -41,7 +40,7 @@ def untold(cast: Cast) -> set[str]:
 
 def test_a_change_without_an_entry_is_seen(both: Cast) -> None:
     """Or else the others would say nothing."""
-    superuser().execute("UPDATE chargepoints_site SET name = 'silently' WHERE tenant_id = %s", [B.number])
+    where_b_lives().execute("UPDATE chargepoints_site SET name = 'silently' WHERE tenant_id = %s", [B.number])
     assert untold(both) == {"chargepoints_site"}
     assert untold(both) == set()
 
