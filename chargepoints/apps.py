@@ -10,9 +10,12 @@ class ChargePointsConfig(AppConfig):
 
     def ready(self) -> None:
         from django.conf import settings
+        from django.db.models.signals import pre_delete
 
+        from chargepoints.models import ChargePoint
         from chargepoints.protocol.registry import autodiscover, registry
         from chargepoints.services import command_hooks
+        from chargepoints.services.closing import close_deleted
         from chargepoints.services.file_adoption import adopt_updates, adopt_uploads
         from chargepoints.services.local_list_adoption import adopt_list
         from chargepoints.services.outcomes import session_began, session_over
@@ -24,6 +27,8 @@ class ChargePointsConfig(AppConfig):
         from tenants.services.tenants import on_status_changed
 
         autodiscover()
+        # In every process, whatever it has imported.
+        pre_delete.connect(close_deleted, sender=ChargePoint)
         on_status_changed(have_gateways_look)
         on_arrival(fold_arrival)
         register_at_start(session_began)

@@ -5,8 +5,6 @@ from typing import Any
 import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.db.models.signals import pre_delete
-from django.dispatch import receiver
 
 from chargepoints.models import ChargePoint, StationConnection
 from tenants.context import on_commit
@@ -31,8 +29,7 @@ def close_station(charge_point_id: int, reason: str = NOT_VALID) -> bool:
     return True
 
 
-@receiver(pre_delete, sender=ChargePoint)
-def close_deleted(sender: type[ChargePoint], instance: ChargePoint, **_rest: Any) -> None:
+def close_deleted(instance: ChargePoint, **_rest: Any) -> None:
     """Its socket goes with its row; a gateway that doesn't hear of it finds out when it compares (`leases.reclaim`)."""
     close_station(instance.pk, DELETED)
 

@@ -23,6 +23,11 @@ from tests.benchmarks.server import FLAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "csms"
+MAKE_TENANT = """
+from tenants.services.tenants import create_tenant
+create_tenant(slug="{slug}", name="Acme", allow_unauthenticated=True, unknown_charge_points="accept",
+              unknown_id_tags="accept")
+"""
 
 
 @contextmanager
@@ -145,3 +150,17 @@ class Stack:
                 process.wait()
         self.redis.stop()
         self.postgres.stop()
+
+
+@contextmanager
+def running_stack(slug: str) -> Iterator[Stack]:
+    """With a tenant that takes any station and any tag; gateway, worker and beat have been started."""
+    with own_folder() as folder:
+        stack = Stack(folder)
+        try:
+            stack.shell(MAKE_TENANT.format(slug=slug))
+            for start in (stack.start_gateway, stack.start_worker, stack.start_beat):
+                start()
+            yield stack
+        finally:
+            stack.close()

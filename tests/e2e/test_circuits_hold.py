@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.e2e.plugs import MAX_A, Journal, Station
-from tests.e2e.stack import Stack, own_folder
+from tests.e2e.stack import Stack, running_stack
 
 pytestmark = pytest.mark.chaos
 
@@ -41,11 +41,6 @@ ROUNDS_S = 30
 KNOWN_S = 90
 DISOBEDIENT = ("F0-7", "F1-11", "F2-23", "F3-30")
 
-MAKE_TENANT = f"""
-from tenants.services.tenants import create_tenant
-create_tenant(slug="{TENANT}", name="Acme", allow_unauthenticated=True, unknown_charge_points="accept",
-              unknown_id_tags="accept")
-"""
 MAKE_CIRCUITS = """
 from decimal import Decimal
 from chargepoints.models import ChargePoint
@@ -85,15 +80,8 @@ FROM smartcharging_limitsent l JOIN chargepoints_command c ON c.id = l.command_i
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    with own_folder() as folder:
-        stack = Stack(folder)
-        try:
-            stack.shell(MAKE_TENANT)
-            for start in (stack.start_gateway, stack.start_worker, stack.start_beat):
-                start()
-            yield stack
-        finally:
-            stack.close()
+    with running_stack(TENANT) as stack:
+        yield stack
 
 
 def wirings() -> dict[str, str]:

@@ -16,7 +16,7 @@ from celery import Celery
 from metering.ingest.spill import GROUP, STREAM, VALUES
 from tests.conftest import eventually
 from tests.e2e.charging import TENANT, Fleet
-from tests.e2e.stack import Stack, own_folder
+from tests.e2e.stack import Stack, running_stack
 
 pytestmark = pytest.mark.chaos
 
@@ -25,11 +25,6 @@ AWAY_S = 60
 WORKER_KILLS = 5
 # The beat flushes every 30 s, and takes over what a dead worker held after a minute.
 DRAINED_S = 180
-MAKE_TENANT = f"""
-from tenants.services.tenants import create_tenant
-create_tenant(slug="{TENANT}", name="Acme", allow_unauthenticated=True, unknown_charge_points="accept",
-              unknown_id_tags="accept")
-"""
 LIVE_COUNTS = """
 from tenants.context import system_transaction
 from chargepoints.models import ChargePoint
@@ -46,15 +41,8 @@ JOIN chargepoints_chargepoint c ON c.id = s.charge_point_id WHERE c.identity LIK
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with own_folder() as folder:
-        stack = Stack(folder)
-        try:
-            stack.shell(MAKE_TENANT)
-            for start in (stack.start_gateway, stack.start_worker, stack.start_beat):
-                start()
-            yield stack
-        finally:
-            stack.close()
+    with running_stack(TENANT) as stack:
+        yield stack
 
 
 @pytest.fixture

@@ -3,16 +3,15 @@
 document.addEventListener("DOMContentLoaded", () => {
   // What is replaced between a button's way down and up loses its click. (Whoever holds it for long is not waited for.)
   const HELD_MS = 10000;
-  let free = Promise.resolve();
+  let free = Promise.resolve(), release = () => {};
   document.addEventListener("pointerdown", () => {
-    free = new Promise((resolve) => {
-      // The click comes after the button is up.
-      const up = () => window.setTimeout(resolve, 0);
-      document.addEventListener("pointerup", up, { once: true });
-      document.addEventListener("pointercancel", up, { once: true });
-      window.setTimeout(resolve, HELD_MS);
-    });
+    free = new Promise((resolve) => { release = resolve; });
+    window.setTimeout(release, HELD_MS);
   }, true);
+  for (const end of ["pointerup", "pointercancel"]) {
+    // The click comes after the button is up.
+    document.addEventListener(end, () => window.setTimeout(release, 0), true);
+  }
 
   // What somebody has scrolled, opened or reached by keyboard stays so.
   const put = (place, html) => {
